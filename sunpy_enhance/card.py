@@ -1,0 +1,173 @@
+"""The model card: the contract between training and inference.
+
+A network is one ONNX file that carries its card as JSON in ``metadata_props["sunpy_enhance"]``.
+Training writes it, inference reads it, and neither knows anything else of the other.
+"""
+
+import dataclasses
+import json
+
+__all__ = ["ModelCard"]
+
+SCHEMA = 1
+OBSERVABLES = ("continuum", "magnetogram")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a network is, what it takes, how it was made and how well it does.
+
+    Attributes
+    ----------
+    name, version, licence, citation : str
+        Identity.
+    instrument : str
+        The instrument whose Maps it takes, as in ``smap.instrument`` ("HMI").
+    observable : {"continuum", "magnetogram"}
+        What it enhances.
+    unit : str
+        Unit of the numbers that the graph takes and gives, in astropy's spelling: "" for
+        intensities in units of the quiet Sun, "G" for a field.
+    normalisation : str or float
+        "quiet_sun": the image is divided by the quiet-Sun level before the graph.
+        A number: the graph itself divides by this constant, in `unit`.
+    plate_scale : float
+        Arcsec per input pixel.
+    plate_scale_tolerance : float
+        Largest accepted relative difference from `plate_scale`.
+    mu_validated : float
+        Lowest cosine of the heliocentric angle at which it was measured to restore truth.
+    scale : int
+        Output pixels per input pixel along an axis.
+    halo : int
+        Distance, in input pixels, beyond which an input pixel has no influence; measured.
+    multiple_of : int
+        Tile sides have to be multiples of this.
+    border : {"pad", "own"}
+        "pad": the graph only has unpadded convolutions, the caller pads each side by `halo`,
+        so ``(y + 2 halo, x + 2 halo)`` gives ``(scale y, scale x)``. "own": the graph pads
+        by itself, ``(y, x)`` gives ``(scale y, scale x)``.
+    psf, target : dict
+        The point spread function it removes and the one that it leaves, as keyword arguments
+        of `sunpy_enhance.optics.psf_from_card`.
+    noise : float
+        Standard deviation of the white noise it was trained with, in `unit`.
+    data : dict
+        Name to SHA-256 of each training file; generators with their version.
+    recipe : str
+        Text of the recipe that makes this file again.
+    seed : int
+    commit : str
+    libraries : dict
+        Versions that trained it.
+    metrics : dict
+        Held-out metrics: ``{source: {method: {figure: value}}}``, where the methods are this
+        network, "linear" and "bicubic".
+    schema : int
+        Version of this contract.
+    """
+
+    name: str
+    version: str
+    licence: str
+    citation: str
+    instrument: str
+    observable: str
+    unit: str
+    normalisation: str | float
+    plate_scale: float
+    plate_scale_tolerance: float
+    mu_validated: float
+    scale: int
+    halo: int
+    multiple_of: int
+    border: str
+    psf: dict
+    target: dict
+    noise: float
+    data: dict
+    recipe: str
+    seed: int
+    commit: str
+    libraries: dict
+    metrics: dict
+    schema: int = SCHEMA
+
+    def __post_init__(self):
+        def demand(true, field, expected):
+            if not true:
+                msg = f"model card: {field} is {getattr(self, field)!r}, expected {expected}"
+                raise ValueError(msg)
+
+        demand(self.schema == SCHEMA, "schema", f"{SCHEMA}: update sunpy_enhance or export the network again")
+        demand(self.observable in OBSERVABLES, "observable", f"one of {OBSERVABLES}")
+        demand(
+            self.normalisation == "quiet_sun" or _positive(self.normalisation),
+            "normalisation",
+            "'quiet_sun' or a positive number",
+        )
+        demand(_positive(self.plate_scale), "plate_scale", "a positive number of arcsec")
+        demand(0 < self.plate_scale_tolerance < 1, "plate_scale_tolerance", "a fraction between 0 and 1")
+        demand(0 <= self.mu_validated <= 1, "mu_validated", "a cosine between 0 and 1")
+        demand(self.scale == 2, "scale", "2, the only factor this version knows")
+        demand(isinstance(self.halo, int) and self.halo >= 0, "halo", "a non-negative integer")
+        demand(isinstance(self.multiple_of, int) and self.multiple_of >= 1, "multiple_of", "a positive integer")
+        demand(self.border in ("pad", "own"), "border", "'pad' or 'own'")
+
+    def check(self, smap):
+        """Raise unless the network takes this Map.
+
+        Parameters
+        ----------
+        smap : sunpy.map.GenericMap
+
+        Raises
+        ------
+        TypeError
+            Where it is not a sunpy Map of real numbers.
+        ValueError
+            Where it is not of the network's instrument, observable or plate scale, or cannot be
+            enhanced at all; the message says what to do.
+        """
+        from ._hmi import check_plate_scale, observable
+
+        found = observable(smap)
+        if found != self.observable:
+            msg = f"the Map is a {found} and the network {self.name} enhances a {self.observable}: leave model= out"
+            raise ValueError(msg)
+        if not str(smap.instrument).startswith(self.instrument):
+            msg = f"the Map is of {smap.instrument}, the network {self.name} is for {self.instrument}"
+            raise ValueError(msg)
+        check_plate_scale(smap, self.plate_scale, self.plate_scale_tolerance)
+
+    def to_json(self):
+        """Return the card as a JSON string."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text):
+        """Make a card from `to_json`'s string.
+
+        Raises
+        ------
+        ValueError
+            Where it is not JSON, of an unknown schema, or lacks a field or has one too many.
+        """
+        try:
+            fields = json.loads(text)
+        except (TypeError, json.JSONDecodeError) as error:
+            msg = "the model card is not JSON: the file is not a sunpy_enhance network"
+            raise ValueError(msg) from error
+        schema = fields.get("schema") if isinstance(fields, dict) else None
+        if schema != SCHEMA:
+            msg = f"the model card has schema {schema!r}, this version of sunpy_enhance reads {SCHEMA}"
+            raise ValueError(msg)
+        known = {field.name for field in dataclasses.fields(cls)}
+        if known != set(fields):
+            msg = f"the model card lacks {sorted(known - set(fields))} and has unknown {sorted(set(fields) - known)}"
+            raise ValueError(msg)
+        return cls(**fields)
+
+
+def _positive(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0

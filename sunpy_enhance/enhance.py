@@ -1,0 +1,115 @@
+"""`enhance_map`: the whole story on one screen."""
+
+import numbers
+
+from ._network import apply_tiled, check_device, load_network
+from .models import default_model
+from .photometry import LIMBS, to_map, to_network
+
+__all__ = ["enhance_map"]
+
+
+def enhance_map(
+    smap, *, model=None, limb="mask", uncertainty=False, quiet_sun=None, tile_size=None, device="auto", progress=False
+):
+    """Free an SDO/HMI Map from the telescope's point spread function, at twice the sampling.
+
+    Parameters
+    ----------
+    smap : sunpy.map.sources.HMIMap
+        Continuum or line-of-sight magnetogram at HMI's native plate scale, full disk or a cutout.
+        It is not changed.
+    model : str or os.PathLike, optional
+        Name of a shipped network (see `available_models`) or path of an ONNX file with a `ModelCard`.
+        By default the shipped one for the Map's observable.
+    limb : {"mask", "enhance", "nan"}, optional
+        What to do beyond the smallest cosine of the heliocentric angle (mu) that the network was validated
+        for, decided per input pixel. "mask": give the interpolated input and flag it in the mask. "enhance":
+        enhance everywhere on the disk. "nan": give NaN there and off the disk.
+    uncertainty : bool, optional
+        No shipped network gives uncertainties yet.
+    quiet_sun : number, numpy.ndarray or astropy.units.Quantity, optional
+        Intensity of the quiet Sun, for continuum: a number is *the level everywhere* (as in a series without
+        limb darkening; not the level at disk centre), an array of the Map's shape is the level of each pixel,
+        and is interpolated linearly to the output pixels. Without unit it is in that of the Map. By default
+        it is found from the Map itself (see Notes).
+    tile_size : int, optional
+        Input pixels along a side of the tiles that the Map is worked through in, 32 or more. It
+        changes memory and time, never the result.
+    device : {"auto", "cuda", "cpu"}, optional
+        Where to run. "auto" takes CUDA where it works.
+    progress : bool, optional
+        Show a progress bar.
+
+    Returns
+    -------
+    sunpy.map.GenericMap
+        float32, of the same class and unit, of twice the shape and half the pixel size. Its mask is True
+        where a pixel is not enhanced or depends on a pixel that had to be filled, and None where there is
+        no such pixel. Pixels that are NaN (or BLANK, or infinite) in the input are NaN in the output; off
+        the disk and under the input's mask there is the interpolated input.
+
+    Raises
+    ------
+    TypeError
+        Where `smap` is not a sunpy Map of real numbers, or an argument is of the wrong type.
+    ValueError
+        Where an option is unknown, or the Map cannot be enhanced: other instruments and observables, remapped,
+        binned, deconvolved or enhanced Maps, and those without a complete header. The message says what to do.
+    FileNotFoundError
+        Where the model's file does not exist.
+    RuntimeError
+        Where ``device="cuda"`` does not work.
+    NotImplementedError
+        For ``uncertainty=True``.
+
+    Notes
+    -----
+    Continuum is divided by the quiet-Sun level before the network and multiplied by the same surface, at the
+    output pixels, after it. The level is 1 where the values are those of a series without limb darkening.
+    Otherwise it is the published limb darkening [2]_ scaled to the bright peak of the distribution, so that
+    spots do not shift it; where the frame spans more than half of the range of mu, the shape itself is fitted.
+    A frame without any quiet Sun needs ``quiet_sun``.
+
+    References
+    ----------
+    .. [1] Diaz Baso & Asensio Ramos (2018), A&A 614, A5, https://doi.org/10.1051/0004-6361/201731344
+    .. [2] Neckel (2005), Sol. Phys. 229, 13, https://doi.org/10.1007/s11207-005-4081-z
+
+    Examples
+    --------
+    >>> import sunpy.map
+    >>> from sunpy_enhance import enhance_map
+    >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
+    """
+    _check_options(limb, uncertainty, tile_size, device)
+    network = load_network(default_model(smap) if model is None else model, device)
+    network.card.check(smap)
+    image, calibration = to_network(smap, network.card, quiet_sun)
+    needed = calibration.enhanced(network.card, limb)
+    enhanced = apply_tiled(network, image, tile_size, needed=needed, progress=progress)
+    _say(network)
+    return to_map(enhanced, calibration, smap, network, limb)
+
+
+def _check_options(limb, uncertainty, tile_size, device):
+    if limb not in LIMBS:
+        msg = f"limb is {limb!r}, expected one of {', '.join(map(repr, LIMBS))}"
+        raise ValueError(msg)
+    check_device(device)
+    if uncertainty:
+        msg = "uncertainty=True: no shipped network gives uncertainties yet, leave it out"
+        raise NotImplementedError(msg)
+    if tile_size is not None:
+        if isinstance(tile_size, bool) or not isinstance(tile_size, numbers.Integral):
+            msg = f"tile_size is a {type(tile_size).__name__}, expected an integer of at least 32"
+            raise TypeError(msg)
+        if tile_size < 32:
+            msg = f"tile_size is {tile_size}, expected an integer of at least 32"
+            raise ValueError(msg)
+
+
+def _say(network):
+    from sunpy import log
+
+    log.info(f"sunpy_enhance: {network.card.name} {network.card.version} ran on {network.device}")

@@ -1,0 +1,75 @@
+"""Model names and the ONNX files behind them."""
+
+import importlib.resources
+import os
+import pathlib
+
+__all__ = ["available_models"]
+
+# The files are <name>.onnx in this folder; the defaults have the names of the observables that they enhance.
+_FOLDER = importlib.resources.files(__package__) / "data"
+_SHIPPED = ("continuum", "continuum-linear", "magnetogram", "magnetogram-linear")
+
+
+def available_models():
+    """Return the networks that come with the package.
+
+    Returns
+    -------
+    dict
+        Name to `~sunpy_enhance.ModelCard`.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where a file of the installation is missing.
+    """
+    from ._network import load_network
+
+    return {name: load_network(name, "cpu").card for name in _SHIPPED}
+
+
+def default_model(smap):
+    """Return the name of the network for a Map, or raise if there is none for it."""
+    from ._hmi import observable
+
+    return observable(smap)
+
+
+def resolve(model):
+    """Return the path of a network.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        A shipped name or the path of an ONNX file.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    TypeError
+        Where it is neither a string nor a path.
+    ValueError
+        Where it is no shipped name and does not look like a path.
+    FileNotFoundError
+        Where there is no such file.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        msg = f"model is a {type(model).__name__}, expected a name ({', '.join(_SHIPPED)}) or the path of an .onnx file"
+        raise TypeError(msg)
+    if model in _SHIPPED:
+        path = pathlib.Path(str(_FOLDER / f"{model}.onnx"))
+        advice = "install sunpy_enhance again"
+    else:
+        path = pathlib.Path(model).expanduser()
+        advice = "check the path"
+        if isinstance(model, str) and path.suffix != ".onnx" and not path.is_file():
+            msg = f"there is no model {model!r}: choose one of {', '.join(_SHIPPED)}, or give the path of an .onnx file"
+            raise ValueError(msg)
+    if not path.is_file():
+        msg = f"the model file {path} does not exist: {advice}"
+        raise FileNotFoundError(msg)
+    return path

@@ -1,0 +1,240 @@
+"""From a Map to the numbers that a network takes, and back: units, quiet-Sun level, limb, invalid pixels."""
+
+import copy
+import dataclasses
+import warnings
+
+import numpy as np
+
+import astropy.units as u
+
+from ._geometry import BAND, Disk
+from ._metadata import enhanced_meta, versions
+from ._pixels import bands, cubic, dilate, fill, invalid
+from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
+
+__all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
+
+LIMBS = ("mask", "enhance", "nan")
+
+# Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design.
+ABOUT_ONE = (0.8, 1.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What is needed to turn the network's output into a Map again.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The Map's.
+    quiet_sun : QuietSun or None
+        None for a magnetogram.
+    to_unit : float
+        Map units per network unit, quiet-Sun level apart.
+    bad : numpy.ndarray of bool
+        Pixels without a measurement.
+    mu : numpy.ndarray
+        Cosine of the heliocentric angle of each pixel, 0 off the disk.
+    image : numpy.ndarray
+        What the network is given.
+    """
+
+    data: np.ndarray
+    quiet_sun: QuietSun | None
+    to_unit: float
+    bad: np.ndarray
+    mu: np.ndarray
+    image: np.ndarray
+
+    def enhanced(self, card, limb):
+        """Return True for input pixels whose enhanced values are used; the decision holds for all four of them."""
+        lowest = 0.0 if limb == "enhance" else card.mu_validated
+        return (self.mu > 0) & (self.mu >= lowest) & ~self.bad
+
+
+def to_network(smap, card, quiet_sun=None):
+    """Turn a Map into what a network takes.
+
+    Parameters
+    ----------
+    smap : sunpy.map.GenericMap
+        Checked by `ModelCard.check`.
+    card : ModelCard
+    quiet_sun : number, array or astropy.units.Quantity, optional
+        See `sunpy_enhance.enhance_map`.
+
+    Returns
+    -------
+    image : numpy.ndarray
+        float32, all finite, in the card's unit.
+    calibration : Calibration
+
+    Raises
+    ------
+    ValueError
+        Where no valid pixel is on the disk, or `quiet_sun` does not fit the Map.
+    """
+    disk = Disk.of(smap)
+    data = np.asarray(smap.data)  # of a dask array, once
+    image = np.empty(data.shape, dtype=np.float32)
+    mu = np.empty(data.shape, dtype=np.float32)
+    bad = invalid(data, smap.meta, smap.mask)
+    for start, stop in bands(len(data), BAND):
+        mu[start:stop] = disk.mu(start, stop)
+    measured = (mu > 0) & ~bad
+    if not measured.any():
+        msg = "the Map has no valid pixel on the solar disk: there is nothing to enhance"
+        raise ValueError(msg)
+
+    if card.normalisation == "quiet_sun":
+        surface, to_unit = _surface(smap, data, disk, mu, measured, quiet_sun), 1.0
+    else:
+        if quiet_sun is not None:
+            msg = "quiet_sun is for continuum Maps, this one is a magnetogram: leave it out"
+            raise ValueError(msg)
+        surface, to_unit = None, float(u.Unit(card.unit).to(smap.unit))
+    for start, stop in bands(len(data), BAND):
+        level = to_unit * (1 if surface is None else surface.rows(start, stop))
+        with np.errstate(invalid="ignore", over="ignore"):  # of bad pixels, which are filled below
+            image[start:stop] = data[start:stop].astype(np.float64) / level
+    # Twice the halo: what the interpolation beside a filled pixel sees is smooth, too.
+    fill(image, bad, max(2 * card.halo, 4))
+    return image, Calibration(data, surface, to_unit, bad, mu, image)
+
+
+def to_map(enhanced, calibration, smap, network, limb):
+    """Turn a network's output into a Map.
+
+    Parameters
+    ----------
+    enhanced : numpy.ndarray
+        float32; overwritten.
+    calibration : Calibration
+    smap : sunpy.map.GenericMap
+        The input.
+    network : sunpy_enhance._network.Network
+    limb : {"mask", "enhance", "nan"}
+
+    Returns
+    -------
+    sunpy.map.GenericMap
+        Of the input's class.
+    """
+    card, scale = network.card, network.card.scale
+    used = calibration.enhanced(card, limb)
+    for start, stop in bands(len(used), BAND):
+        block = enhanced[scale * start : scale * stop]
+        if calibration.quiet_sun is not None:
+            block *= calibration.quiet_sun.rows(start, stop, scale)
+        elif calibration.to_unit != 1:
+            block *= np.float32(calibration.to_unit)
+        here = used[start:stop]
+        if not here.all():
+            lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
+            if limb == "nan":
+                lost |= ~here
+            other = _grow(~here, scale)
+            block[other] = cubic(_input_rows(smap, calibration, start, stop))[other]
+            block[_grow(lost, scale)] = np.nan
+    # Flagged: what is not enhanced, and what saw a filled pixel.
+    flagged = dilate(calibration.bad, card.halo)
+    flagged |= ~used
+    mask = _grow(flagged, scale) if flagged.any() else None
+    meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
+    # The norm and the colour map are objects: a plot of one Map must not change the other.
+    settings = copy.deepcopy(smap.plot_settings)
+    with warnings.catch_warnings():
+        if not used.any():  # HMIMap looks for the largest field, and limb="nan" may have left none
+            warnings.simplefilter("ignore", RuntimeWarning)
+        return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask)
+
+
+def _input_rows(smap, calibration, start, stop):
+    """Input rows with two more on each side in the Map's unit, invalid pixels filled."""
+    rows = np.clip(np.arange(start - 2, stop + 2), 0, len(calibration.bad) - 1)
+    low, high = rows[0], rows[-1] + 1
+    data = calibration.data[low:high].astype(np.float32)
+    holes = invalid(calibration.data[low:high], smap.meta)
+    if holes.any():
+        level = calibration.to_unit
+        if calibration.quiet_sun is not None:
+            level = calibration.quiet_sun.rows(low, high)
+        data[holes] = (calibration.image[low:high] * level)[holes]
+    return data[rows - low]
+
+
+def _grow(footprint, scale):
+    return footprint.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _surface(smap, data, disk, mu, measured, given):
+    """Return the quiet-Sun level of a continuum Map."""
+    if given is not None:
+        return _given(smap, given)
+    inside = measured & (mu >= LOWEST)
+    if not inside.any():
+        inside = measured
+    inside = np.flatnonzero(inside)
+    inside = inside[:: -(-inside.size // (2 * SAMPLE))]
+    values, mu = data.flat[inside].astype(float), mu.flat[inside].astype(float)
+    level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
+    if ABOUT_ONE[0] <= level <= ABOUT_ONE[1]:
+        return QuietSun("1 by design of the series", 1.0)
+    surface = fit_quiet_sun(values, mu, disk)
+    if not surface.level > 0:
+        msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
+        raise ValueError(msg)
+    return surface
+
+
+def _given(smap, given):
+    """Return the level that the caller gave."""
+    if isinstance(given, u.Quantity):
+        if smap.unit is None and given.unit != u.dimensionless_unscaled:
+            msg = f"quiet_sun is in {given.unit} and the Map has no unit: give a number, or set BUNIT"
+            raise ValueError(msg)
+        try:
+            given = given.to_value(smap.unit or u.dimensionless_unscaled)
+        except u.UnitConversionError as error:
+            msg = f"quiet_sun is in {given.unit}, the Map in {smap.unit}: give it in a unit that can be converted"
+            raise ValueError(msg) from error
+    try:
+        level = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array or a Quantity"
+        raise TypeError(msg) from error
+    if level.shape not in ((), smap.data.shape):
+        msg = f"quiet_sun has the shape {level.shape}, expected a number or the Map's shape {smap.data.shape}"
+        raise ValueError(msg)
+    if not np.all(np.isfinite(level) & (level > 0)):
+        msg = "quiet_sun has values that are not positive and finite: a quiet-Sun intensity is"
+        raise ValueError(msg)
+    if level.shape == ():
+        return QuietSun("given", float(level))
+    return QuietSun("given per pixel", float(np.median(level)), array=level)
+
+
+def _keywords(network, limb):
+    return {
+        "enhmodel": network.card.name,
+        "enhver": network.card.version,
+        "enhsha": network.sha256,
+        "enhdev": network.device,
+        "enhlimb": limb,
+    }
+
+
+def _history(network, limb, calibration):
+    card = network.card
+    level = "field in gauss"
+    if calibration.quiet_sun is not None:
+        level = f"quiet Sun {calibration.quiet_sun.level:.6g} ({calibration.quiet_sun.source})"
+    return [
+        f"sunpy_enhance: enhanced with the network {card.name} {card.version} on {network.device}, limb={limb}",
+        f"sunpy_enhance: {level}; mu validated down to {card.mu_validated:g}",
+        "sunpy_enhance: SHA-256 of the network",
+        network.sha256,
+        f"sunpy_enhance: {versions()}",
+    ]

@@ -1,0 +1,209 @@
+"""The networks: a linear restoration filter and a small residual network on top of it.
+
+Every convolution is unpadded, so a network takes ``halo`` more pixels on each side than it restores, and what
+it makes of a pixel cannot depend on where the image was cut. Three properties hold by construction:
+
+* a flat image stays flat in the linear filter (its taps sum to one for each output phase);
+* the residual network only moves light or flux about: its last kernels sum to zero, so that the total of what
+  it adds vanishes but for what crosses the border of the frame;
+* for a field, f(-B) = -f(B): features come in pairs that change places when the field changes sign.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["Hybrid", "LinearFilter"]
+
+
+def crop(images, margin):
+    """Cut a margin off the last two axes."""
+    return images[..., margin:-margin, margin:-margin] if margin else images
+
+
+class LinearFilter(nn.Module):
+    """Four restoration filters, one for each phase of the output pixel within the input pixel.
+
+    Each is a dense kernel for the core of the point spread function, and a coarse one, common to the phases and
+    working on the smoothed image, for its far halo of stray light.
+
+    Parameters
+    ----------
+    narrow : int
+        Side of the dense kernels, odd.
+    wide : int
+        Side of the coarse kernel, odd; 0 for none.
+    dilation : int
+        Distance between the taps of the coarse kernel.
+    """
+
+    def __init__(self, narrow=15, wide=11, dilation=4):
+        super().__init__()
+        self.narrow, self.wide, self.dilation = narrow, wide, dilation
+        self.dense = nn.Parameter(torch.zeros(4, 1, narrow, narrow))
+        if wide:
+            self.coarse = nn.Parameter(torch.zeros(1, 1, wide, wide))
+            taps = np.exp(-0.5 * (np.arange(-dilation, dilation + 1) / (dilation / 2)) ** 2)
+            kernel = np.outer(taps, taps) / taps.sum() ** 2
+            self.register_buffer("smoothing", torch.tensor(kernel, dtype=torch.float32)[None, None])
+
+    @property
+    def halo(self):
+        """Input pixels used beyond the output on each side."""
+        return max(self.narrow // 2, self.wide // 2 * self.dilation + self.dilation if self.wide else 0)
+
+    def kernels(self):
+        """Return the dense kernels, corrected so that a flat image stays flat, and the coarse one."""
+        coarse = self.coarse if self.wide else None
+        total = self.dense.sum(dim=(1, 2, 3), keepdim=True) + (coarse.sum() if self.wide else 0)
+        return self.dense + (1 - total) / self.narrow**2, coarse
+
+    def forward(self, images):
+        """(n, 1, y + 2 halo, x + 2 halo) -> (n, 4, y, x)."""
+        dense, coarse = self.kernels()
+        result = functional.conv2d(crop(images, self.halo - self.narrow // 2), dense)
+        if self.wide:
+            smooth = functional.conv2d(crop(images, self.halo - self.halo_of_coarse), self.smoothing)
+            result = result + functional.conv2d(smooth, coarse, dilation=self.dilation)
+        return result
+
+    @property
+    def halo_of_coarse(self):
+        """Input pixels that the coarse path uses beyond the output on each side."""
+        return self.wide // 2 * self.dilation + self.dilation
+
+    def fit(self, inputs, targets, *, ridge=1e-7):
+        """Set the kernels to the least-squares solution.
+
+        Parameters
+        ----------
+        inputs : `numpy.ndarray`
+            (n, y + 2 halo', x + 2 halo') with any halo' of at least `halo`.
+        targets : `numpy.ndarray`
+            (n, 2y, 2x).
+        ridge : float
+            Penalty on the squared taps, relative to the mean power of the input.
+        """
+        y, x = targets.shape[1] // 2, targets.shape[2] // 2
+        margin = (inputs.shape[1] - y) // 2 - self.halo
+        size = self.narrow**2 + self.wide**2
+        normal, right = np.zeros((size, size)), np.zeros((size, 4))
+        for patch, target in zip(inputs, targets, strict=True):
+            image = torch.as_tensor(crop(patch, margin))[None, None]
+            columns = [functional.unfold(crop(image, self.halo - self.narrow // 2), self.narrow)[0]]
+            if self.wide:
+                smooth = functional.conv2d(crop(image, self.halo - self.halo_of_coarse), self.smoothing)
+                columns.append(functional.unfold(smooth, self.wide, dilation=self.dilation)[0])
+            # About the mean, because the constraint on the sum of the taps takes care of the mean.
+            level = float(image.mean())
+            design = torch.cat(columns) - level
+            phases = np.stack([target[i::2, j::2].reshape(y * x) for i in (0, 1) for j in (0, 1)]) - level
+            normal += (design @ design.T).double().numpy()
+            right += (design @ torch.as_tensor(phases, dtype=torch.float32).T).double().numpy()
+        normal[np.diag_indices(size)] += ridge * np.trace(normal) / size
+        # One coarse kernel serves all phases (they differ within the core only), so all are solved for together.
+        n = self.narrow**2
+        joint = np.zeros((4 * n + self.wide**2,) * 2)
+        for phase in range(4):
+            rows = slice(phase * n, (phase + 1) * n)
+            joint[rows, rows] = normal[:n, :n]
+            joint[rows, 4 * n :], joint[4 * n :, rows] = normal[:n, n:], normal[n:, :n]
+        joint[4 * n :, 4 * n :] = 4 * normal[n:, n:]
+        solution = np.linalg.solve(joint, np.concatenate([right[:n].T.ravel(), right[n:].sum(axis=1)]))
+        with torch.no_grad():
+            self.dense.copy_(torch.tensor(solution[: 4 * n].reshape(4, 1, self.narrow, self.narrow)))
+            if self.wide:
+                self.coarse.copy_(torch.tensor(solution[4 * n :].reshape(1, 1, self.wide, self.wide)))
+
+
+class _Convolution(nn.Module):
+    """An unpadded convolution; of paired features where the observable is odd.
+
+    For paired features (a, a') the kernel is [[P, Q], [Q, P]] with the same bias for both: exchanging a and a'
+    exchanges the outputs.
+    """
+
+    def __init__(self, inputs, outputs, size, *, paired):
+        super().__init__()
+        self.paired = paired
+        rows = outputs // 2 if paired else outputs
+        self.weight = nn.Parameter(torch.empty(rows, inputs, size, size))
+        self.bias = nn.Parameter(torch.zeros(rows))
+        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+
+    def parameters_of_convolution(self):
+        """Return the plain weight and bias."""
+        if not self.paired:
+            return self.weight, self.bias
+        first, second = self.weight.chunk(2, dim=1)
+        return torch.cat([self.weight, torch.cat([second, first], dim=1)]), self.bias.repeat(2)
+
+    def forward(self, images):
+        return functional.conv2d(images, *self.parameters_of_convolution())
+
+
+class Hybrid(nn.Module):
+    """A linear filter plus a residual network that sees the image and what the filter made of it.
+
+    Parameters
+    ----------
+    channels, blocks : int
+        Width and number of the residual blocks (two 3x3 convolutions each); without channels there is only the
+        linear filter, the baseline that a network has to beat.
+    odd : bool
+        Whether f(-x) = -f(x).
+    constant : float
+        The image is divided by it first, the result multiplied last.
+    narrow, wide, dilation : int
+        Of the `LinearFilter`.
+    """
+
+    def __init__(self, channels=32, blocks=2, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
+        super().__init__()
+        self.channels, self.odd, self.constant, self.bfloat16 = channels, odd, constant, False
+        self.linear = LinearFilter(narrow, wide, dilation)
+        if not channels:
+            return
+        # The image and the four phases of the linear result.
+        self.first = nn.Conv2d(5, channels // 2 if odd else channels, 3)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(_Convolution(channels, channels, 3, paired=odd) for _ in range(2)) for _ in range(blocks)
+        )
+        self.last = nn.Parameter(torch.zeros(4, channels // 2 if odd else channels, 3, 3))
+
+    @property
+    def margin(self):
+        """Input pixels that the residual network uses beyond the output on each side."""
+        return 2 + 2 * len(self.blocks) if self.channels else 0
+
+    @property
+    def halo(self):
+        """Input pixels used beyond the output on each side."""
+        return self.linear.halo + self.margin
+
+    def first_convolution(self):
+        """Return the plain weight and bias of the first convolution."""
+        weight, bias = self.first.weight, self.first.bias
+        return (torch.cat([weight, -weight]), bias.repeat(2)) if self.odd else (weight, bias)
+
+    def last_convolution(self):
+        """Return the plain weight of the last convolution: no feature adds to the total."""
+        weight = self.last - self.last.mean(dim=(0, 2, 3), keepdim=True)
+        return torch.cat([weight, -weight], dim=1) if self.odd else weight
+
+    def forward(self, images):
+        """(n, 1, y + 2 halo, x + 2 halo) -> (n, 1, 2y, 2x)."""
+        images = images / self.constant
+        linear = self.linear(images)
+        if not self.channels:
+            return functional.pixel_shuffle(linear, 2) * self.constant
+        # Only the residual network bears a lower precision: it adds a few per cent to the linear result.
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
+            features = torch.cat([crop(images, self.linear.halo), linear], dim=1)
+            features = functional.relu(functional.conv2d(features, *self.first_convolution()))
+            for one, two in self.blocks:
+                features = crop(features, 2) + two(functional.relu(one(features)))
+            residual = functional.conv2d(features, self.last_convolution())
+        phases = crop(linear, self.margin) + residual.float()
+        return functional.pixel_shuffle(phases, 2) * self.constant

@@ -1,0 +1,59 @@
+import dataclasses
+import json
+
+import pytest
+from conftest import CARD, make_map
+
+from sunpy_enhance import ModelCard
+
+
+def test_round_trip():
+    assert ModelCard.from_json(CARD.to_json()) == CARD
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not json", "not JSON"),
+        (None, "not JSON"),
+        ("[]", "schema None"),
+        (json.dumps({**dataclasses.asdict(CARD), "schema": 99}), "schema 99"),
+        (json.dumps({k: v for k, v in dataclasses.asdict(CARD).items() if k != "halo"}), "lacks \\['halo'\\]"),
+        (json.dumps({**dataclasses.asdict(CARD), "colour": 1}), "unknown \\['colour'\\]"),
+    ],
+)
+def test_unreadable(text, message):
+    with pytest.raises(ValueError, match=message):
+        ModelCard.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("observable", "dopplergram"),
+        ("normalisation", "maximum"),
+        ("normalisation", True),
+        ("normalisation", -1.0),
+        ("plate_scale", 0),
+        ("plate_scale_tolerance", 1.0),
+        ("mu_validated", 1.1),
+        ("scale", 3),
+        ("halo", -1),
+        ("halo", 2.0),
+        ("multiple_of", 0),
+        ("border", "zeros"),
+    ],
+)
+def test_invariants(field, value):
+    with pytest.raises(ValueError, match=field):
+        dataclasses.replace(CARD, **{field: value})
+
+
+def test_check_accepts_and_refuses():
+    CARD.check(make_map("continuum"))
+    with pytest.raises(ValueError, match="is a magnetogram and the network tiny enhances a continuum"):
+        CARD.check(make_map("magnetogram"))
+    with pytest.raises(ValueError, match="the network tiny is for HMX"):
+        dataclasses.replace(CARD, instrument="HMX").check(make_map("continuum"))
+    with pytest.raises(ValueError, match="0.504"):
+        dataclasses.replace(CARD, plate_scale=0.6).check(make_map("continuum"))

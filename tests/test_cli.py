@@ -1,0 +1,99 @@
+"""The command line, as a user types it."""
+
+import numpy as np
+import pytest
+from conftest import make_map
+
+import sunpy.map
+
+from sunpy_enhance.cli import main
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = []
+    for observable in ("continuum", "magnetogram"):
+        paths.append(tmp_path / f"{observable}.fits")
+        make_map(observable, (40, 50)).save(paths[-1])
+    return paths
+
+
+def test_run(files, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["run", *map(str, files), "--outdir", str(out)]) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {f"{o}_enhanced.{e}" for o in ("continuum", "magnetogram") for e in ("fits", "png")}
+    for path in files:
+        enhanced = sunpy.map.Map(out / f"{path.stem}_enhanced.fits")
+        assert enhanced.data.shape == (80, 100)
+        assert enhanced.meta["enhmodel"] == path.stem
+        assert (out / f"{path.stem}_enhanced.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert printed.count("80 x 100 pixels on cpu") == 2
+
+
+def test_run_does_not_overwrite(files, tmp_path, capsys):
+    out = tmp_path / "continuum_enhanced.fits"
+    out.write_text("precious")
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path)]) == 0
+    assert out.read_text() == "precious"
+    assert "exists, skipped" in capsys.readouterr().out
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path), "--overwrite"]) == 0
+    assert sunpy.map.Map(out).data.shape == (80, 100)
+
+
+def test_one_bad_file_does_not_stop_the_others(files, tmp_path, capsys):
+    bad = tmp_path / "bad.fits"
+    make_map("continuum", (40, 50), cdelt1=1.0, cdelt2=1.0).save(bad)
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(b"not FITS")
+    out = tmp_path / "out"
+    assert main(["run", str(bad), str(broken), str(files[1]), "--outdir", str(out), "--limb", "nan"]) == 1
+    printed = capsys.readouterr().out
+    assert "bad.fits: not enhanced: the pixels are 1.0000 x 1.0000 arcsec" in printed
+    assert "broken.fits: not enhanced" in printed
+    assert {path.name for path in out.iterdir()} == {"magnetogram_enhanced.fits", "magnetogram_enhanced.png"}
+
+
+def test_large_maps_get_a_close_up(tmp_path):
+    smap = make_map("magnetogram", (320, 640))
+    smap.data[100, 200] = 900
+    smap.save(tmp_path / "large.fits")
+    assert main(["run", str(tmp_path / "large.fits"), "--outdir", str(tmp_path)]) == 0
+    assert (tmp_path / "large_enhanced.png").stat().st_size > 50_000
+
+
+def test_unwritable_folder_is_an_error_in_one_line(files, tmp_path, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert main(["run", str(files[0]), "--outdir", str(blocked)]) == 1
+    assert capsys.readouterr().err.startswith("sunpy-enhance: ")
+
+
+def test_models(capsys):
+    assert main(["models"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("continuum", "continuum-linear", "magnetogram", "magnetogram-linear"):
+        assert f"{name} 1." in printed
+    assert "bicubic" in printed
+
+
+def test_unknown_options_are_refused(capsys):
+    for arguments in ([], ["enhance"], ["run"], ["run", "x.fits", "--limb", "sharp"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+
+
+@pytest.mark.slow
+def test_demo(tmp_path, capsys):
+    assert main(["demo", "--outdir", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    for name in ("continuum", "magnetogram"):
+        before, after = (sunpy.map.Map(tmp_path / f"{name}{end}.fits") for end in ("", "_enhanced"))
+        assert after.data.shape == tuple(2 * n for n in before.data.shape)
+        assert np.isfinite(after.data).all()
+        assert (tmp_path / f"{name}_enhanced.png").exists()
+    assert printed.count("RMS error against the truth") == 2
+    assert printed.count("re-degraded minus input") == 2
+    assert not list(tmp_path.glob("*.part"))

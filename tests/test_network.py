@@ -1,0 +1,197 @@
+import dataclasses
+import types
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from conftest import write_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sunpy_enhance import _network
+from sunpy_enhance._network import Network, apply_tiled, load_network
+
+
+def image_of(shape, seed=0):
+    return (1 + 0.1 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["continuum", "own"])
+def test_tiled_is_whole(networks, name):
+    network = load_network(networks[name], "cpu")
+    image = image_of((131, 100))
+    source = np.pad(image, 2, mode="symmetric") if name == "continuum" else image
+    whole = network(source)
+    assert whole.shape == (262, 200)
+    for size in (32, 33, 50, 64, 130, 480, None):
+        np.testing.assert_allclose(apply_tiled(network, image, size), whole, rtol=1e-6)
+
+
+@settings(max_examples=15)
+@given(shape=st.tuples(st.integers(32, 90), st.integers(32, 90)), size=st.integers(32, 70))
+def test_tiled_is_whole_for_any_shape(networks, shape, size):
+    image = image_of(shape)
+    for name in ("continuum", "own"):
+        network = load_network(networks[name], "cpu")
+        np.testing.assert_allclose(apply_tiled(network, image, size), apply_tiled(network, image, 1000), rtol=1e-6)
+
+
+def test_border_matters_in_this_test(networks):
+    # Otherwise "tiled is whole at the border" would hold for any padding.
+    image = image_of((64, 64))
+    pad, own = (apply_tiled(load_network(networks[name], "cpu"), image) for name in ("continuum", "own"))
+    np.testing.assert_allclose(pad[4:-4, 4:-4], own[4:-4, 4:-4], rtol=1e-6)
+    assert np.abs(pad - own)[:4].max() > 1e-3
+
+
+def test_multiples(networks):
+    network = load_network(networks["continuum"], "cpu")
+    seen = []
+
+    class Picky(Network):
+        def __call__(self, image):
+            seen.append(image.shape)
+            return network(image)
+
+    picky = Picky(dataclasses.replace(network.card, multiple_of=8), "", "cpu", None)
+    image = image_of((45, 70))
+    whole = apply_tiled(network, image)
+    result = apply_tiled(picky, image, 33)
+    assert all((length - 4) % 8 == 0 for shape in seen for length in shape)
+    np.testing.assert_allclose(result, whole, rtol=1e-6)
+
+
+def test_skips_what_is_not_needed(networks):
+    network = load_network(networks["continuum"], "cpu")
+    image = image_of((96, 64))
+    needed = np.zeros(image.shape, dtype=bool)
+    needed[40, 10] = True
+    result = apply_tiled(network, image, 32, needed=needed)
+    done = np.isfinite(result)
+    assert done[64:128, :64].all()
+    assert done.sum() == 64 * 64
+    np.testing.assert_allclose(result[done], apply_tiled(network, image)[done], rtol=1e-6)
+
+
+def test_progress_bar(networks, capsys):
+    apply_tiled(load_network(networks["continuum"], "cpu"), image_of((64, 64)), 32, progress=True)
+    assert "4/4" in capsys.readouterr().err
+
+
+def test_wrong_card(networks, tmp_path):
+    network = load_network(write_network(tmp_path / "halo.onnx", halo=3), "cpu")
+    with pytest.raises(ValueError, match="its card promises"):
+        apply_tiled(network, image_of((40, 40)))
+
+
+def test_network_is_loaded_once(networks, tmp_path):
+    path = networks["continuum"]
+    first = load_network(path, "cpu")
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(path.read_bytes())
+    assert load_network(str(copy), "cpu") is first
+    assert len(first.sha256) == 64
+    assert load_network(networks["own"], "cpu") is not first
+
+
+def test_not_a_network(tmp_path):
+    text = tmp_path / "text.onnx"
+    text.write_text("nothing")
+    with pytest.raises(ValueError, match="cannot load the model"):
+        load_network(text, "cpu")
+    with pytest.raises(ValueError, match="has no model card"):
+        load_network(write_network(tmp_path / "bare.onnx", card=False), "cpu")
+    model = onnx.load(write_network(tmp_path / "named.onnx"))
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "result"
+    onnx.save(model, tmp_path / "named.onnx")
+    with pytest.raises(ValueError, match="expected image and enhanced"):
+        load_network(tmp_path / "named.onnx", "cpu")
+
+
+def test_unknown_device(networks):
+    with pytest.raises(ValueError, match="device is 'gpu', expected one of 'auto', 'cuda', 'cpu'"):
+        load_network(networks["continuum"], "gpu")
+
+
+def test_auto_without_cuda(networks, monkeypatch, capfd):
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    network = load_network(networks["continuum"], "auto")
+    assert network.device == "cpu"
+    assert network.session.get_providers() == ["CPUExecutionProvider"]
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(RuntimeError, match="built without CUDA"):
+        load_network(networks["continuum"], "cuda")
+
+
+@pytest.mark.parametrize("present", [[], ["libcuda.so.1", "nvcuda.dll"]])
+def test_cuda_is_not_asked_for_without_its_libraries(networks, monkeypatch, capfd, present):
+    def load(name):
+        if name not in present:
+            raise OSError(name)
+
+    def noisy():
+        print("Failed to load libcublas")
+        warnings.warn("Failed to register a plugin", stacklevel=1)
+
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", noisy, raising=False)
+    monkeypatch.setattr(onnxruntime, "cuda_version", "13.0", raising=False)
+    monkeypatch.setattr(_network.ctypes, "CDLL", load)
+    assert load_network(networks["continuum"], "auto").device == "cpu"
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(RuntimeError, match=r"cublas\S* cannot be loaded" if present else "no NVIDIA driver"):
+        load_network(networks["continuum"], "cuda")
+    present += ["libcublas.so.13", "libcudnn.so.9", "cublas64_13.dll", "cudnn64_9.dll"]
+    if len(present) > 4:
+        assert _network._cuda_obstacle(onnxruntime) == ""
+
+
+def test_silent_fallback_to_the_cpu_is_noticed(networks, monkeypatch):
+    real = onnxruntime.InferenceSession
+
+    def falls_back(file, options, providers):
+        return real(file, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(_network, "_cuda_obstacle", lambda _: "")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", falls_back)
+    assert load_network(networks["continuum"], "auto").device == "cpu"
+    with pytest.raises(RuntimeError, match="fell back to the CPU"):
+        load_network(networks["continuum"], "cuda")
+
+
+def test_cuda_session_that_works_or_fails(networks, monkeypatch):
+    real, asked = onnxruntime.InferenceSession, []
+
+    def cuda(file, options, providers):
+        asked.append(providers)
+        session = real(file, options, providers=["CPUExecutionProvider"])
+        return types.SimpleNamespace(
+            get_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+            get_modelmeta=session.get_modelmeta,
+            get_inputs=session.get_inputs,
+            get_outputs=session.get_outputs,
+        )
+
+    def broken(file, options, providers):
+        if len(providers) > 1:
+            raise RuntimeError("CUDA out of memory")
+        return real(file, options, providers=providers)
+
+    monkeypatch.setattr(_network, "_cuda_obstacle", lambda _: "")
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(onnxruntime, "InferenceSession", cuda)
+    assert load_network(networks["continuum"], "auto").device == "cuda"
+    assert asked[0][0][0] == "CUDAExecutionProvider"
+    assert load_network(networks["continuum"], "cpu").device == "cpu"
+    assert asked[1] == ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(onnxruntime, "InferenceSession", broken)
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        load_network(networks["continuum"], "cuda")
+    assert load_network(networks["continuum"], "auto").device == "cpu"

@@ -1,0 +1,167 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import CARD, granulation, make_map, small_disk
+
+import astropy.units as u
+
+from sunpy_enhance._geometry import Disk
+from sunpy_enhance._quiet_sun import limb_darkening
+from sunpy_enhance.photometry import to_network
+
+MAGNETOGRAM = dataclasses.replace(CARD, observable="magnetogram", unit="G", normalisation=1000.0)
+
+
+@pytest.mark.parametrize("bunit", ["DN/s", "ct/s", "", None])
+def test_about_one_is_one_by_design(bunit):
+    smap = make_map("noLimbDark", bunit=bunit)
+    image, calibration = to_network(smap, CARD)
+    assert calibration.quiet_sun.level == 1.0
+    np.testing.assert_array_equal(image, smap.data)
+
+
+def test_cutout_is_divided_by_the_published_shape():
+    quiet = 4.7e4 * granulation((80, 70))
+    smap = make_map("continuum", data=quiet, crval1=800.0, crval2=-200.0)
+    mu = Disk.of(smap).mu()
+    smap = make_map("continuum", data=quiet * limb_darkening(mu), crval1=800.0, crval2=-200.0)
+    image, calibration = to_network(smap, CARD)
+    assert image.dtype == np.float32
+    assert calibration.quiet_sun.level == pytest.approx(4.7e4, rel=2e-3)
+    np.testing.assert_allclose(image, granulation((80, 70)), rtol=3e-3)
+
+
+def test_very_limb():
+    # Nothing but mu < 0.1, and beyond.
+    keywords = {"crval1": 977.5, "crota2": 0.0}
+    mu = Disk.of(make_map("continuum", (36, 32), **keywords)).mu()
+    assert 0 < mu.max() < 0.1
+    image, _ = to_network(make_map("continuum", data=4e4 * limb_darkening(mu), **keywords), CARD)
+    np.testing.assert_allclose(image, 1, rtol=1e-5)
+
+
+def test_half_sunspot():
+    smap = make_map("continuum", (100, 100))
+    _, quiet = to_network(smap, CARD)
+    data = smap.data.copy()
+    data[:, :30] *= np.linspace(0.6, 0.9, 30)
+    data[:, 30:50] *= 0.2
+    _, spotted = to_network(make_map("continuum", data=data), CARD)
+    assert spotted.quiet_sun.level == pytest.approx(quiet.quiet_sun.level, rel=0.01)
+
+
+def test_whole_disk_is_flattened():
+    smap = make_map("continuum", (300, 300), **small_disk())
+    mu = Disk.of(smap).mu()
+    data = 5e4 * (1 - 0.5 * (1 - mu)) * granulation(mu.shape)
+    data[mu == 0] = np.nan
+    data[130:160, 130:160] *= 0.2
+    image, calibration = to_network(make_map("continuum", data=data, **small_disk()), CARD)
+    assert calibration.quiet_sun.source == "fitted"
+    assert np.isfinite(image).all()
+    for low in np.arange(0.15, 0.95, 0.1):
+        ring = (mu > low) & (mu < low + 0.1)
+        assert np.median(image[ring]) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("bunit", ["Gauss", "G", "kG", "T", "Mx/cm^2"])
+def test_magnetogram_units(bunit):
+    gauss = make_map("magnetogram")
+    unit = u.Unit(bunit)
+    smap = make_map("magnetogram", data=(gauss.data.astype(float) * u.G).to_value(unit), bunit=bunit)
+    image, calibration = to_network(smap, MAGNETOGRAM)
+    np.testing.assert_allclose(image, gauss.data, rtol=1e-6)
+    assert calibration.quiet_sun is None
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "<f8", ">i4", "int16", "uint16", "float16"])
+def test_any_real_type(dtype):
+    data = np.round(100 * granulation((40, 44))).astype(dtype)
+    image, _ = to_network(make_map("continuum", data=data), CARD, quiet_sun=100)
+    assert image.dtype == np.float32
+    assert image.dtype.isnative
+    np.testing.assert_allclose(image, data.astype(float) / 100, rtol=1e-6)
+
+
+def test_invalid_pixels_are_filled():
+    smap = make_map("noLimbDark", (50, 60))
+    data = smap.data.copy()
+    data[10, 10], data[20:24, 30:33], data[0, 0] = np.nan, np.inf, 1e30
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[0, 0] = True
+    image, calibration = to_network(make_map("noLimbDark", data=data, mask=mask), CARD)
+    assert calibration.bad.sum() == 1 + 12 + 1
+    assert np.abs(image - 1).max() < 0.2
+    np.testing.assert_array_equal(image[~calibration.bad], smap.data[~calibration.bad])
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        (4e4, 4e4),
+        (np.float32(4e4), 4e4),
+        (4e4 * u.DN / u.s, 4e4),
+        (2.4e6 * u.DN / u.min, 4e4),
+        (np.full((40, 44), 4e4), 4e4),
+        (np.full((40, 44), 4e4) * u.DN / u.s, 4e4),
+    ],
+)
+def test_given_level(given, level):
+    smap = make_map("continuum", (40, 44), crval1=900.0)
+    image, calibration = to_network(smap, CARD, quiet_sun=given)
+    # A number is the level everywhere: no limb darkening.
+    np.testing.assert_allclose(image, smap.data / level, rtol=1e-6)
+    assert "given" in calibration.quiet_sun.source
+
+
+def test_given_array_is_not_kept():
+    level = np.full((40, 44), 4e4)
+    _, calibration = to_network(make_map("continuum", (40, 44)), CARD, quiet_sun=level)
+    level[:] = 1
+    assert np.all(calibration.quiet_sun.rows(0, 40) == 4e4)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (0, ValueError, "not positive and finite"),
+        (-1.0, ValueError, "not positive and finite"),
+        (np.nan, ValueError, "not positive and finite"),
+        (np.full((64, 64), np.inf), ValueError, "not positive and finite"),
+        (np.ones((64, 63)), ValueError, r"shape \(64, 63\)"),
+        (np.ones(3), ValueError, r"shape \(3,\)"),
+        (3 * u.G, ValueError, "in G, the Map in DN / s"),
+        ("bright", TypeError, "quiet_sun is a str"),
+        (object(), TypeError, "quiet_sun is a object"),
+    ],
+)
+def test_given_level_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        to_network(make_map("continuum"), CARD, quiet_sun=given)
+
+
+def test_level_of_a_map_without_unit():
+    smap = make_map("continuum", bunit=None)
+    with pytest.raises(ValueError, match="the Map has no unit"):
+        to_network(smap, CARD, quiet_sun=3 * u.DN / u.s)
+    _, calibration = to_network(smap, CARD, quiet_sun=3 * u.dimensionless_unscaled)
+    assert calibration.quiet_sun.level == 3
+
+
+def test_level_for_a_magnetogram():
+    with pytest.raises(ValueError, match="quiet_sun is for continuum"):
+        to_network(make_map("magnetogram"), MAGNETOGRAM, quiet_sun=1.0)
+
+
+@pytest.mark.parametrize("card", [CARD, MAGNETOGRAM])
+def test_nothing_on_the_disk(card):
+    with pytest.raises(ValueError, match="no valid pixel on the solar disk"):
+        to_network(make_map(card.observable, crval1=1200.0), card)
+    with pytest.raises(ValueError, match="no valid pixel on the solar disk"):
+        to_network(make_map(card.observable, mask=np.ones((64, 64), dtype=bool)), card)
+
+
+def test_negative_continuum_has_no_level():
+    with pytest.raises(ValueError, match="give it with quiet_sun="):
+        to_network(make_map("continuum", data=np.full((40, 40), -3.0)), CARD)

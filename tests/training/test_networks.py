@@ -1,0 +1,84 @@
+"""What the networks promise by construction."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
+
+from sunpy_enhance.training.networks import Hybrid, LinearFilter  # noqa: E402
+
+
+def randomised(**parameters):
+    torch.manual_seed(0)
+    network = Hybrid(channels=8, blocks=2, narrow=5, wide=3, dilation=2, **parameters)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return network.eval()
+
+
+def run(network, image):
+    with torch.no_grad():
+        return network(torch.as_tensor(image, dtype=torch.float32)[None, None])[0, 0].numpy()
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_shape(odd):
+    network = randomised(odd=odd)
+    halo = network.halo
+    assert run(network, np.zeros((20 + 2 * halo, 31 + 2 * halo))).shape == (40, 62)
+
+
+def test_field_that_changes_sign():
+    network = randomised(odd=True, constant=1000.0)
+    field = np.random.default_rng(0).normal(0, 800, (40, 40))
+    np.testing.assert_allclose(run(network, -field), -run(network, field), atol=1e-3)
+    assert np.abs(run(network, field)).max() > 10
+
+
+def test_the_residual_network_only_moves_light_about():
+    network = randomised()
+    baseline = Hybrid(channels=0, narrow=5, wide=3, dilation=2)
+    baseline.linear.load_state_dict(network.linear.state_dict())
+    image = np.ones((70, 70))
+    image[30:40, 30:40] = np.random.default_rng(0).uniform(0, 2, (10, 10))
+    both = run(network, image)
+    linear = run(baseline, image)
+    margin = network.margin
+    linear = linear[2 * margin : -2 * margin, 2 * margin : -2 * margin]
+    assert np.abs(both - linear).max() > 0.1
+    # Against the flat surroundings, which it may change by a constant pattern.
+    difference = (both - linear) - run(network, np.ones((70, 70))) + 1
+    assert abs(difference.sum()) < 1e-3 * np.abs(difference).sum()
+
+
+@pytest.mark.parametrize("level", [0.3, 1.0, 1.7])
+def test_a_flat_image_stays_flat_in_the_linear_filter(level):
+    network = Hybrid(channels=0, narrow=5, wide=3, dilation=2)
+    with torch.no_grad():
+        network.linear.dense.normal_(std=0.3)
+        network.linear.coarse.normal_(std=0.3)
+    np.testing.assert_allclose(run(network, np.full((30, 30), level)), level, rtol=1e-5)
+
+
+@pytest.mark.parametrize("wide", [0, 3])
+def test_fit_finds_the_filter_that_made_the_targets(wide):
+    torch.manual_seed(1)
+    known, found = (LinearFilter(5, wide, 2) for _ in range(2))
+    with torch.no_grad():
+        known.dense.normal_(std=0.1)
+        if wide:
+            known.coarse.normal_(std=0.1)
+        images = 1 + torch.randn(20, 1, 24 + 2 * known.halo, 24 + 2 * known.halo)
+        targets = torch.nn.functional.pixel_shuffle(known(images), 2)[:, 0]
+    found.fit(images[:, 0].numpy(), targets.numpy(), ridge=1e-12)
+    with torch.no_grad():
+        fresh = torch.randn(1, 1, 40, 40)
+        # Both kernels together are what counts: they overlap.
+        torch.testing.assert_close(found(fresh), known(fresh), atol=2e-3, rtol=0)
+
+
+def test_multiply_adds_of_the_default():
+    """A tenth of the 4.7e5 of the paper's five blocks, per input pixel."""
+    network = Hybrid()
+    assert sum(parameter.numel() for parameter in network.parameters()) < 0.1 * 4.7e5
