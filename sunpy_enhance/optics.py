@@ -6,6 +6,7 @@ work on bare arrays take plate scales in arcsec per pixel; those that face the u
 
 import copy
 import dataclasses
+import functools
 
 import numpy as np
 from scipy import fft, ndimage, special
@@ -97,12 +98,13 @@ class WachterPSF:
         """
         a = 2 * np.pi * np.abs(frequency.to_value(1 / u.arcsec)) / self._per_arcsec
         core, halo = self._energies
-        lorentzian = _generalised_lorentzian_transfer(a * self.width, self.exponent)
+        lorentzian = np.interp(a * self.width, *_lorentzian_table(self.exponent), right=0.0)
         return (core * np.exp(-((a * self.omega / 2) ** 2)) + halo * lorentzian) / (core + halo)
 
 
-def _generalised_lorentzian_transfer(a, k, *, last=400.0, nodes=40_000):
-    """Hankel transform of 1 / (1 + x^k), divided by its value at a = 0."""
+@functools.cache
+def _lorentzian_table(k, *, last=400.0, nodes=40_000):
+    """Return frequencies and the Hankel transform of 1 / (1 + x^k) there, divided by its value at 0."""
     nu = k / 2 - 1
     table = np.concatenate([[0], np.geomspace(1e-4, 100, 600)])
     with np.errstate(invalid="ignore"):
@@ -113,7 +115,7 @@ def _generalised_lorentzian_transfer(a, k, *, last=400.0, nodes=40_000):
     step = np.gradient(x)
     step[[0, -1]] /= 2
     table_values = known + np.array([np.sum(difference * special.j0(value * x) * step) for value in table])
-    return np.interp(a, table, table_values / table_values[0], right=0.0)
+    return table, table_values / table_values[0]
 
 
 @dataclasses.dataclass(frozen=True)

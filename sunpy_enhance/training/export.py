@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from sunpy_enhance.card import ModelCard
+from sunpy_enhance import ModelCard, __version__
 
 __all__ = ["export", "make_card", "measure_halo"]
 
@@ -129,7 +129,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
     """
     observable = recipe["observable"]
     data = {entry["file"]: entry["sha256"] for entry in recipe.table.get("files", [])}
-    data["sunpy_enhance.training.synthetic"] = version("sunpy_enhance")
+    data["sunpy_enhance.training.synthetic"] = __version__
     return ModelCard(
         name=recipe["name"] if network.channels else f"{recipe['name']}-linear",
         version=recipe["version"],
@@ -164,7 +164,7 @@ def _commit():
     try:
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return version("sunpy_enhance")
+        return __version__
 
 
 def export(recipe, network, metrics, path, *, mu_validated):

@@ -140,7 +140,7 @@ def read_truth(directory, entry):
     plate_scale = entry["plate_scale"]
     image = PREPARATIONS[entry["prepare"]](image, plate_scale)
     fraction, axis = entry.get("held_out", 0), entry.get("axis", 0)
-    cut = round(image.shape[axis] * (1 - fraction if fraction > 0 else -fraction))
+    cut = round(image.shape[axis] * (1 - fraction if fraction >= 0 else -fraction))
     gap = round(1.5 / plate_scale)
     first, second = (image[:cut], image[cut + gap :]) if axis == 0 else (image[:, :cut], image[:, cut + gap :])
     train, held_out = (first, second) if fraction >= 0 else (second, first)

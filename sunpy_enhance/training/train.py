@@ -151,12 +151,20 @@ def _linear_errors(network, patches, noise, rng, *, chunk=64):
     return torch.cat(errors).numpy()
 
 
+def _local_variance(targets, settings, noise):
+    """Return the squared error that is tolerable at a pixel: a part of the power about it, and some noise."""
+    power = torch.nn.functional.avg_pool2d(targets.square(), 9, stride=1, padding=4, count_include_pad=False)
+    return (settings["local_floor"] * noise) ** 2 + settings["local"] ** 2 * power
+
+
 def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, progress=True):
     """Train the network of a recipe.
 
     The linear filter is fitted by least squares, then everything is trained together. The loss is the squared
     error in units of the linear filter's on the same patch, so that quiet Sun counts as much as spots, plus the
-    squared error of what HMI would see of it, which keeps the result consistent with the data.
+    squared error of what HMI would see of it, which keeps the result consistent with the data. With ``local`` in the
+    recipe, the squared error relative to the power about each pixel is added, so that weak field beside a spot
+    counts, too.
 
     Parameters
     ----------
@@ -233,6 +241,8 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
         seen = torch.fft.irfft2(torch.fft.rfft2(error) * relative, s=error.shape[-2:])
         squares = error.square().mean(dim=(1, 2, 3)) + settings["consistency"] * seen.square().mean(dim=(1, 2, 3))
         loss = (squares * weights[indices].to(device)).mean()
+        if settings["local"]:
+            loss = loss + (error.square() / _local_variance(targets, settings, noise)).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -13,17 +13,17 @@ OPTICS = {"psf": WachterPSF(), "target": AiryPSF(), "plate_scale": 0.504}
 
 @pytest.mark.parametrize("periodic", [True, False])
 def test_shapes_and_alignment(periodic):
-    """Structure so large that no telescope changes it: input pixels are the means of their four target pixels."""
-    truth = Truth(1 + 0.1 * smooth_noise((600, 500), 60), 0.1, "smooth", periodic)
+    """Structure so large that no telescope changes it much: input pixels are the means of their four target pixels."""
+    truth = Truth(1 + 0.1 * smooth_noise((600, 500), 25), 0.1, "smooth", periodic)
     patches = sample_patches(truth, 5, size=16, halo=6, rng=np.random.default_rng(0), **OPTICS)
     assert patches.inputs.shape == (5, 28, 28)
     assert patches.targets.shape == (5, 32, 32)
     assert patches.inputs.dtype == patches.targets.dtype == np.float32
     blocks = patches.targets.reshape(5, 16, 2, 16, 2).mean(axis=(2, 4))
     inner = patches.inputs[:, 6:-6, 6:-6]
-    # The halo of stray light takes some contrast even so: compare the shapes.
+    # Stray light takes some contrast even so: compare the shapes.
     for block, image in zip(blocks, inner, strict=True):
-        assert np.corrcoef(block.ravel(), image.ravel())[0, 1] > 0.999
+        assert np.corrcoef(block.ravel(), image.ravel())[0, 1] > 0.99
         shifted = np.corrcoef(block[:, 1:].ravel(), image[:, :-1].ravel())[0, 1]
         assert shifted < np.corrcoef(block[:, 1:].ravel(), image[:, 1:].ravel())[0, 1]
 

@@ -32,7 +32,8 @@ def test_shape(odd):
 def test_field_that_changes_sign():
     network = randomised(odd=True, constant=1000.0)
     field = np.random.default_rng(0).normal(0, 800, (40, 40))
-    np.testing.assert_allclose(run(network, -field), -run(network, field), atol=1e-3)
+    # Exact but for the order in which float32 numbers of some 1000 G are added up.
+    np.testing.assert_allclose(run(network, -field), -run(network, field), rtol=0, atol=0.02)
     assert np.abs(run(network, field)).max() > 10
 
 

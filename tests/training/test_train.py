@@ -45,11 +45,13 @@ size = 12
 [training]
 steps = 8
 batch = 4
-learning_rate = 1e-3
+learning_rate = 1e-4
 linear_rate = 0.01
 average = 0.5
 consistency = 2.0
 floor = 2.0
+local = 0.1
+local_floor = 1.0
 fit_patches = 24
 bfloat16 = false
 float32 = 0.1
@@ -202,7 +204,7 @@ def test_card_and_graph_are_in_one_checked_file(recipe_file, tmp_path):
     assert load_network(tmp_path / "out.onnx", "cpu").card == card
 
 
-def test_metrics_of_a_perfect_method():
+def test_metrics_of_a_known_error():
     rng = np.random.default_rng(0)
     from sunpy_enhance.training.dataset import Patches
 
@@ -211,12 +213,16 @@ def test_metrics_of_a_perfect_method():
     patches = Patches(inputs, targets, ["a"] * 3 + ["b"] * 2)
     answers = iter([targets[:3], targets[3:]])
 
-    def perfect(images):
-        return torch.from_numpy(next(answers))[:, None]
+    def shifted(images):
+        return torch.from_numpy(next(answers) + np.float32(0.02))[:, None]
 
-    perfect.halo = 5
-    metrics = evaluate({"perfect": perfect}, patches, 0.0)
-    for source in "ab":
-        assert metrics[source]["perfect"]["rms"] == 0
-        assert metrics[source]["perfect"]["contrast"] == pytest.approx(1)
-        assert metrics[source]["bicubic"]["rms"] > 0
+    shifted.halo = 5
+    metrics = evaluate({"shifted": shifted}, patches, 0.0)
+    for source, truth in (("a", targets[:3]), ("b", targets[3:])):
+        found = metrics[source]["shifted"]
+        assert found["rms"] == pytest.approx(0.02, rel=1e-4)
+        assert found["bias"] == pytest.approx(0.02, rel=1e-4)
+        assert found["psnr"] == pytest.approx(20 * np.log10(np.ptp(truth) / 0.02), rel=1e-4)
+        assert found["contrast"] == pytest.approx(1)
+        assert found["correlation"] == pytest.approx(1)
+        assert metrics[source]["bicubic"]["rms"] > 0.02
