@@ -19,7 +19,7 @@ import sunpy.map
 from sunpy_enhance import enhance_map
 from sunpy_enhance._figures import before_after
 from sunpy_enhance._pixels import cubic, rows_of
-from sunpy_enhance.demo import _header
+from sunpy_enhance.demo import cutout_header
 from sunpy_enhance.optics import redegrade, redegrade_image
 
 # Rows and columns without activity in the cutouts of AR 11158.
@@ -29,7 +29,7 @@ _QUIET_FINE = np.s_[300:400, 100:300]
 
 def _cutout(data, observable):
     image = fits.getdata(data / f"hmi/ar11158_{observable}_200x200.fits").astype(np.float32)
-    header = _header(observable, image.shape, (0.0, 0.0)) | {"origin": "SDO/HMI", "history": ""}
+    header = cutout_header(observable, image.shape, (0.0, 0.0)) | {"origin": "SDO/HMI", "history": ""}
     return sunpy.map.Map(image, header)
 
 
@@ -89,7 +89,7 @@ def _noise():
         ("magnetogram", 0.0, 10.0, 1, "G"),
     ):
         image = rng.normal(level, noise, (256, 256)).astype(np.float32)
-        smap = sunpy.map.Map(image, _header(observable, image.shape, (0.0, 0.0)))
+        smap = sunpy.map.Map(image, cutout_header(observable, image.shape, (0.0, 0.0)))
         results = [image, *_methods(smap, enhance_map(smap)).values()]
         print(f"| {observable} | " + " | ".join(f"{factor * result.std():.3f} {unit}" for result in results) + " |")
     print()

@@ -142,7 +142,7 @@ class ModelCard:
 
     def to_json(self):
         """Return the card as a JSON string."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text):

@@ -135,11 +135,13 @@ def _models(options):  # noqa: ARG001 (one signature for all)
             f"{name} {card.version}: HMI {card.observable} ({takes}), {card.plate_scale} arcsec/pixel, x{card.scale}; "
             f"mu >= {card.mu_validated:g}; halo {card.halo} pixels; licence {card.licence}"
         )
-        methods = list(next(iter(card.metrics.values())))
+        if name.endswith("-linear"):
+            print(f"  the linear filter of {name.removesuffix('-linear')} alone, for comparison")
+            continue
+        methods = (name, "linear", "bicubic")
         print(f"  {'RMS error, held out':<22}" + "".join(f"{method:>22}" for method in methods))
         for source, results in card.metrics.items():
             print(f"  {source:<22}" + "".join(f"{_cell(results[method], card):>22}" for method in methods))
-        print()
     return 0
 
 

@@ -1,11 +1,13 @@
 """HMI-like Maps that the package makes itself, with the truth behind them."""
 
+import functools
+
 import numpy as np
 from scipy import ndimage
 
 from .optics import AiryPSF, WachterPSF, degrade
 
-__all__ = ["demo_maps", "demo_truth"]
+__all__ = ["compare", "cutout_header", "demo_maps", "demo_truth"]
 
 _PLATE_SCALE = 0.504
 _NOISE = {"continuum": 1e-3, "magnetogram": 10.0}
@@ -13,8 +15,21 @@ _NOISE = {"continuum": 1e-3, "magnetogram": 10.0}
 _LEVEL = 55000.0
 
 
-def _header(observable, shape, centre):
-    """Return a header as JSOC's cutouts of hmi.Ic_45s and hmi.M_45s have it; `centre` in arcsec from disk centre."""
+def cutout_header(observable, shape, centre):
+    """Return a header as JSOC's cutouts of hmi.Ic_45s and hmi.M_45s have it.
+
+    Parameters
+    ----------
+    observable : {"continuum", "magnetogram"}
+    shape : (int, int)
+        (y, x) of the image.
+    centre : (float, float)
+        Helioprojective coordinates of its centre in arcsec.
+
+    Returns
+    -------
+    dict
+    """
     # HMI's camera is upside down with respect to solar north.
     crota2, rsun_obs = 179.93, 971.67
     turn = np.deg2rad(crota2)
@@ -64,6 +79,7 @@ def _seen(image, scene_scale, psf, plate_scale, shape):
     return ndimage.map_coordinates(blurred, np.meshgrid(*grids, indexing="ij"), order=3, mode="grid-wrap")
 
 
+@functools.lru_cache(maxsize=1)
 def demo_truth(shape=(200, 200), *, seed=11):
     """Make a synthetic sunspot as HMI and as a 28 cm telescope see it.
 
@@ -123,7 +139,7 @@ def demo_maps(shape=(200, 200), *, seed=11):
 
     maps = []
     for observable, (image, _) in demo_truth(shape, seed=seed).items():
-        smap = sunpy.map.Map(image, _header(observable, shape, (-160.0, 120.0)))
+        smap = sunpy.map.Map(image.copy(), cutout_header(observable, shape, (-160.0, 120.0)))
         if observable == "continuum":
             darkened = image * _LEVEL * limb_darkening(Disk.of(smap).mu())
             smap = sunpy.map.Map(darkened.astype(np.float32), smap.meta)

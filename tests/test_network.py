@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import write_network
+from conftest import make_map, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_enhance import _network
+from sunpy_enhance import _network, enhance_map
 from sunpy_enhance._network import Network, apply_tiled, load_network
 
 
@@ -195,3 +195,15 @@ def test_cuda_session_that_works_or_fails(networks, monkeypatch):
     with pytest.raises(RuntimeError, match="CUDA out of memory"):
         load_network(networks["continuum"], "cuda")
     assert load_network(networks["continuum"], "auto").device == "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["continuum", "magnetogram"])
+def test_cuda_gives_what_the_cpu_gives(name):
+    if obstacle := _network._cuda_obstacle(onnxruntime):
+        pytest.skip(f"no CUDA here: {obstacle}")
+    smap = make_map(name, (200, 190))
+    results = {device: enhance_map(smap, model=name, device=device) for device in ("cpu", "cuda")}
+    assert results["cuda"].meta["enhdev"] == "cuda"
+    tolerance = 0.1 if name == "magnetogram" else 1e-4 * np.median(smap.data)
+    np.testing.assert_allclose(results["cuda"].data, results["cpu"].data, rtol=0, atol=tolerance)

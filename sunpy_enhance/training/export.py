@@ -51,8 +51,10 @@ class _Graph:
 def _hybrid_graph(network):
     """Write `sunpy_enhance.training.networks.Hybrid.forward`."""
     graph = _Graph()
-    constant = graph.constant(np.float32(network.constant))
-    image = graph.add("Div", "image", constant) if network.constant != 1 else "image"
+    image = "image"
+    if network.constant != 1:
+        constant = graph.constant(np.float32(network.constant))
+        image = graph.add("Div", image, constant)
     linear = network.linear
     dense, coarse = linear.kernels()
     phases = graph.convolve(graph.crop(image, linear.halo - linear.narrow // 2), dense)
