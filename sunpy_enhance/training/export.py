@@ -125,7 +125,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
     metrics : dict
         As `~sunpy_enhance.training.train.train` gives them.
     mu_validated : float
-        See `~sunpy_enhance.training.train.validated_mu`.
+        See `~sunpy_enhance.training.train.validate_towards_limb`.
     halo : int
         As measured.
     """
@@ -174,10 +174,14 @@ def export(recipe, network, metrics, path, *, mu_validated):
 
     Parameters
     ----------
-    recipe, network, metrics, mu_validated
+    recipe : `~sunpy_enhance.training.train.Recipe`
+    network : `~sunpy_enhance.training.networks.Hybrid`
+    metrics : dict
         See `make_card`.
     path : path
         The ONNX file. It appears only when it is complete and gives what the network gives.
+    mu_validated : float
+        See `make_card`.
 
     Returns
     -------
