@@ -4,6 +4,7 @@ The graph is written operation by operation: it holds the plain convolutions and
 onnxruntime of the last years reads it.
 """
 
+import functools
 import platform
 import subprocess
 from importlib.metadata import version
@@ -120,12 +121,12 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
 
     Parameters
     ----------
-    recipe : `~sunpy_enhance.training.train.Recipe`
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
     network : `~sunpy_enhance.training.networks.Hybrid`
     metrics : dict
         As `~sunpy_enhance.training.train.train` gives them.
     mu_validated : float
-        See `~sunpy_enhance.training.train.validate_towards_limb`.
+        See `~sunpy_enhance.training.metrics.validate_towards_limb`.
     halo : int
         As measured.
     """
@@ -160,6 +161,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
     )
 
 
+@functools.cache  # before the first file is written, which makes the checkout dirty
 def _commit():
     """Return the commit of the checkout that this module lies in, or the version where it is installed."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
@@ -174,7 +176,7 @@ def export(recipe, network, metrics, path, *, mu_validated):
 
     Parameters
     ----------
-    recipe : `~sunpy_enhance.training.train.Recipe`
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
     network : `~sunpy_enhance.training.networks.Hybrid`
     metrics : dict
         See `make_card`.

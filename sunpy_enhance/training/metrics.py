@@ -1,12 +1,21 @@
 """How well a restoration does on patches whose truth is known."""
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch.nn import functional
 
+from sunpy_enhance.training.dataset import Patches, sample_patches
 from sunpy_enhance.training.networks import crop
+from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
+from sunpy_enhance.training.sources import synthetic_truth
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "validate_towards_limb"]
+
+# What `validate_towards_limb` looks at.
+_MU = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3)
+_LIMB_KINDS = {"continuum": ("quiet", "spot"), "magnetogram": ("network", "spot")}
 
 
 class _Bicubic:
@@ -64,3 +73,46 @@ def evaluate(methods, patches, noise, *, seed=0, chunk=64):
                 "contrast": float(restored.std() / truth.std()),
             }
     return result
+
+
+def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=60):
+    """Measure the network on synthetic Suns seen at an angle.
+
+    Parameters
+    ----------
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    network, linear : callable
+        The trained network and the linear filter.
+    shape : (int, int)
+        Of the scenes.
+    number : int
+        Patches of each scene.
+
+    Returns
+    -------
+    mu_validated : float
+        The lowest mu down to which, without a gap and not beyond what the network was trained for, it restores every
+        kind of scene: nearer to the truth than bicubic interpolation and than the linear filter, with a correlation
+        of at least 0.9.
+    metrics : dict
+        As `evaluate` gives them; the sources are called "mu = ..., kind".
+    """
+    trained = min((entry.get("mu", 1.0) for entry in recipe.table.get("synthetic", [])), default=1.0)
+    rng, sampling = np.random.default_rng([recipe["seed"], 3]), recipe.sampling()
+    name, metrics, validated, broken = recipe["name"], {}, 1.0, False
+    for mu in _MU:
+        parts = []
+        for kind in _LIMB_KINDS[recipe["observable"]]:
+            truth = synthetic_truth(recipe["observable"], kind, seed=2 * HELD_OUT_SEEDS, shape=shape, mu=mu)
+            truth = dataclasses.replace(truth, source=f"mu = {mu:.1f}, {kind}")
+            parts.append(sample_patches(truth, number, rng=rng, **sampling))
+        results = evaluate({name: network, "linear": linear}, Patches.join(parts), recipe["noise"], seed=recipe["seed"])
+        metrics |= results
+        for methods in results.values():
+            ours = methods[name]
+            best = min(methods[other]["rms"] for other in ("linear", "bicubic"))
+            broken |= ours["rms"] >= best or ours["correlation"] < 0.9
+        broken |= mu < trained
+        if not broken:
+            validated = mu
+    return validated, metrics

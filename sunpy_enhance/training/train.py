@@ -1,7 +1,5 @@
 """From a recipe to a trained network."""
 
-import dataclasses
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -9,122 +7,11 @@ import torch
 from tqdm import tqdm
 
 from sunpy_enhance.optics import psf_from_card, transfer_function
-from sunpy_enhance.training.dataset import Patches, sample_patches
-from sunpy_enhance.training.metrics import evaluate
-from sunpy_enhance.training.networks import Hybrid
-from sunpy_enhance.training.sources import read_truth, synthetic_truth
+from sunpy_enhance.training.export import export
+from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
+from sunpy_enhance.training.recipe import make_patches, read_recipe
 
-__all__ = ["Recipe", "make_patches", "read_recipe", "train", "train_and_export", "validate_towards_limb"]
-
-# Scenes that are held out take their seeds from here on, those for training from 0 on.
-_HELD_OUT_SEEDS = 1_000_000
-
-_NEEDED = {"name", "version", "observable", "seed", "noise", "plate_scale"}
-_NEEDED |= {"psf", "target", "network", "patches", "training"}
-
-# What `validate_towards_limb` looks at.
-_MU = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3)
-_LIMB_KINDS = {"continuum": ("quiet", "spot"), "magnetogram": ("network", "spot")}
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """A TOML recipe: ``text`` as it stands in the card, ``table`` as it was parsed."""
-
-    text: str
-    table: dict
-
-    def __getitem__(self, key):
-        return self.table[key]
-
-    def network(self, **changes):
-        """Return the untrained network, with some of its parameters changed."""
-        odd = self["observable"] == "magnetogram"
-        return Hybrid(**(self["network"] | changes), odd=odd, constant=1000.0 if odd else 1.0)
-
-
-def read_recipe(path):
-    """Read a recipe.
-
-    Parameters
-    ----------
-    path : path
-        A TOML file; those of the shipped networks are in ``sunpy_enhance/training/recipes``.
-
-    Returns
-    -------
-    `Recipe`
-
-    Raises
-    ------
-    ValueError
-        Where a table or key is missing.
-    """
-    text = Path(path).read_text(encoding="utf-8")
-    table = tomllib.loads(text)
-    needed = {
-        "name",
-        "version",
-        "observable",
-        "seed",
-        "noise",
-        "psf",
-        "target",
-        "plate_scale",
-        "network",
-        "patches",
-        "training",
-    }
-    if missing := needed - set(table):
-        msg = f"recipe {path} lacks {sorted(missing)}: see the recipes in sunpy_enhance/training/recipes"
-        raise ValueError(msg)
-    return Recipe(text, table)
-
-
-def make_patches(recipe, directory, *, progress=True):
-    """Make the patches of a recipe.
-
-    Parameters
-    ----------
-    recipe : `Recipe`
-    directory : path or None
-        Where the recipe's files are.
-    progress : bool
-        Whether to show a bar.
-
-    Returns
-    -------
-    train, held_out : `Patches`
-    """
-    files = [(entry, *read_truth(directory, entry)) for entry in recipe["files"]] if "files" in recipe.table else []
-    optics = {
-        "psf": psf_from_card(**recipe["psf"]),
-        "target": psf_from_card(**recipe["target"]),
-        "plate_scale": recipe["plate_scale"],
-        "size": recipe["patches"]["size"],
-        "halo": recipe.network().halo,
-    }
-    train, held_out = [], []
-    rng = np.random.default_rng(recipe["seed"])
-
-    def cut(truths, number, entry, parts, *, augment):
-        ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry and augment}
-        for truth in truths if number else []:
-            parts.append(sample_patches(truth, number, rng=rng, **optics, **ranges))
-
-    for entry, for_training, for_test in tqdm(files, desc="files", disable=not progress):
-        for _ in range(entry["scenes"]):
-            cut(for_training, entry["patches"], entry, train, augment=True)
-        cut(for_test, entry["test_patches"], entry, held_out, augment=False)
-    for entry in recipe.table.get("synthetic", []):
-        kind, low = entry["kind"], entry.get("mu", 1.0)
-        for seed in tqdm(range(entry["scenes"]), desc=kind, disable=not progress):
-            truth = synthetic_truth(recipe["observable"], kind, seed=seed, mu=rng.uniform(low, 1))
-            cut([truth], entry["patches"], entry, train, augment=True)
-        for seed in range(entry["test_scenes"]):
-            truth = synthetic_truth(recipe["observable"], kind, seed=_HELD_OUT_SEEDS + seed)
-            cut([truth], entry["test_patches"], entry, held_out, augment=False)
-    return Patches.join(train), Patches.join(held_out)
+__all__ = ["train", "train_and_export"]
 
 
 def _batch(patches, indices, noise, rng):
@@ -168,23 +55,23 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
 
     Parameters
     ----------
-    recipe : `Recipe`
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
     directory : path or None
         Where the recipe's files are.
     device : str
         Torch's.
     checkpoint : path, optional
         Written now and then; read first where it exists, so that a run that was killed goes on.
-    patches : (`Patches`, `Patches`), optional
-        Those of `make_patches`, where they have been made already.
+    patches : (`~sunpy_enhance.training.dataset.Patches`, `~sunpy_enhance.training.dataset.Patches`), optional
+        Those of `~sunpy_enhance.training.recipe.make_patches`, where they have been made already.
     progress : bool
         Whether to show bars.
 
     Returns
     -------
-    network : `Hybrid`
+    network : `~sunpy_enhance.training.networks.Hybrid`
         The trained network, in float32 on the CPU.
-    linear : `Hybrid`
+    linear : `~sunpy_enhance.training.networks.Hybrid`
         The linear filter alone.
     metrics : dict
         Held-out metrics, as the model card has them.
@@ -262,51 +149,6 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
     return trained, baseline, evaluate({recipe["name"]: trained, "linear": baseline}, held_out, noise, seed=seed)
 
 
-def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=60):
-    """Measure the network on synthetic Suns seen at an angle.
-
-    Parameters
-    ----------
-    recipe : `Recipe`
-    network, linear : callable
-        The trained network and the linear filter.
-    shape : (int, int)
-        Of the scenes.
-    number : int
-        Patches of each scene.
-
-    Returns
-    -------
-    mu_validated : float
-        The lowest mu down to which, without a gap and not beyond what the network was trained for, it restores every
-        kind of scene: nearer to the truth than bicubic interpolation and than the linear filter, with a correlation
-        of at least 0.9.
-    metrics : dict
-        As `~sunpy_enhance.training.metrics.evaluate` gives them; the sources are called "mu = ..., kind".
-    """
-    optics = {"psf": psf_from_card(**recipe["psf"]), "target": psf_from_card(**recipe["target"])}
-    optics |= {"plate_scale": recipe["plate_scale"], "size": recipe["patches"]["size"], "halo": network.halo}
-    trained = min((entry.get("mu", 1.0) for entry in recipe.table.get("synthetic", [])), default=1.0)
-    rng = np.random.default_rng([recipe["seed"], 3])
-    name, metrics, validated, broken = recipe["name"], {}, 1.0, False
-    for mu in _MU:
-        parts = []
-        for kind in _LIMB_KINDS[recipe["observable"]]:
-            truth = synthetic_truth(recipe["observable"], kind, seed=2 * _HELD_OUT_SEEDS, shape=shape, mu=mu)
-            truth = dataclasses.replace(truth, source=f"mu = {mu:.1f}, {kind}")
-            parts.append(sample_patches(truth, number, rng=rng, **optics))
-        results = evaluate({name: network, "linear": linear}, Patches.join(parts), recipe["noise"], seed=recipe["seed"])
-        metrics |= results
-        for methods in results.values():
-            ours = methods[name]
-            best = min(methods[other]["rms"] for other in ("linear", "bicubic"))
-            broken |= ours["rms"] >= best or ours["correlation"] < 0.9
-        broken |= mu < trained
-        if not broken:
-            validated = mu
-    return validated, metrics
-
-
 def train_and_export(recipe_path, directory, out, *, device="cpu", progress=True):
     """Make a network's ONNX file from its recipe; ``sunpy-enhance train`` calls this.
 
@@ -328,8 +170,6 @@ def train_and_export(recipe_path, directory, out, *, device="cpu", progress=True
     -------
     `~sunpy_enhance.ModelCard`
     """
-    from sunpy_enhance.training.export import export
-
     recipe = read_recipe(recipe_path)
     checkpoint = Path(f"{out}.checkpoint")
     network, linear, metrics = train(recipe, directory, device=device, checkpoint=checkpoint, progress=progress)

@@ -17,6 +17,8 @@ from sunpy_enhance import available_models  # noqa: E402
 from sunpy_enhance._network import load_network  # noqa: E402
 from sunpy_enhance.cli import main  # noqa: E402
 from sunpy_enhance.training import export, train  # noqa: E402
+from sunpy_enhance.training import metrics as metrics_module  # noqa: E402
+from sunpy_enhance.training import recipe as recipe_module  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate  # noqa: E402
 
 RECIPES = importlib.resources.files("sunpy_enhance.training") / "recipes"
@@ -87,8 +89,8 @@ def recipe_file(request, tmp_path):
 @pytest.fixture
 def limb_in_short(monkeypatch):
     """Two angles are enough for a test."""
-    monkeypatch.setattr(train, "_MU", (1.0, 0.6))
-    monkeypatch.setattr(train, "_LIMB_KINDS", {"continuum": ("quiet",), "magnetogram": ("network",)})
+    monkeypatch.setattr(metrics_module, "_MU", (1.0, 0.6))
+    monkeypatch.setattr(metrics_module, "_LIMB_KINDS", {"continuum": ("quiet",), "magnetogram": ("network",)})
 
 
 def weights(network):
@@ -96,7 +98,7 @@ def weights(network):
 
 
 def test_train_beats_bicubic_and_starts_from_the_linear_filter(recipe_file):
-    recipe = train.read_recipe(recipe_file)
+    recipe = recipe_module.read_recipe(recipe_file)
     network, linear, metrics = train.train(recipe, recipe_file.parent, progress=False)
     (results,) = metrics.values()
     assert set(results) == {"tiny", "linear", "bicubic"}
@@ -107,8 +109,8 @@ def test_train_beats_bicubic_and_starts_from_the_linear_filter(recipe_file):
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(recipe_file, monkeypatch):
-    recipe = train.read_recipe(recipe_file)
-    patches = train.make_patches(recipe, recipe_file.parent, progress=False)
+    recipe = recipe_module.read_recipe(recipe_file)
+    patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
     whole, _, _ = train.train(recipe, None, patches=patches, progress=False)
     checkpoint = recipe_file.with_suffix(".checkpoint")
     original, calls = train._batch, []
@@ -161,12 +163,12 @@ def test_recipes_are_checked(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text("name = 'x'")
     with pytest.raises(ValueError, match=r"lacks \['network', 'noise'"):
-        train.read_recipe(path)
+        recipe_module.read_recipe(path)
 
 
 @pytest.mark.parametrize("name", ["continuum", "magnetogram"])
 def test_shipped_networks_are_of_the_shipped_recipes(name):
-    recipe = train.read_recipe(RECIPES / f"{name}.toml")
+    recipe = recipe_module.read_recipe(RECIPES / f"{name}.toml")
     cards = available_models()
     assert cards[name].recipe == cards[f"{name}-linear"].recipe == recipe.text
     assert cards[name].halo == recipe.network().halo
@@ -174,7 +176,7 @@ def test_shipped_networks_are_of_the_shipped_recipes(name):
 
 
 def test_export_that_differs_is_not_written(recipe_file, monkeypatch, tmp_path):
-    recipe = train.read_recipe(recipe_file)
+    recipe = recipe_module.read_recipe(recipe_file)
     network = recipe.network().eval()
     torch.nn.init.normal_(network.last, std=0.1)
     monkeypatch.setattr(export, "_add_residual", lambda graph, network, image, phases: graph.crop(phases, 4))
@@ -195,7 +197,7 @@ def test_halo_is_measured():
 
 
 def test_card_and_graph_are_in_one_checked_file(recipe_file, tmp_path):
-    recipe = train.read_recipe(recipe_file)
+    recipe = recipe_module.read_recipe(recipe_file)
     network = recipe.network().eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
