@@ -38,10 +38,10 @@ def _linear_errors(network, patches, noise, rng, *, chunk=64):
     return torch.cat(errors).numpy()
 
 
-def _local_variance(targets, settings, noise):
-    """Return the squared error that is tolerable at a pixel: a part of the power about it, and some noise."""
+def _local_error(targets, settings, noise):
+    """Return the error that is tolerable at a pixel: a part of the strength about it, and some noise."""
     power = torch.nn.functional.avg_pool2d(targets.square(), 9, stride=1, padding=4, count_include_pad=False)
-    return (settings["local_floor"] * noise) ** 2 + settings["local"] ** 2 * power
+    return ((settings["local_floor"] * noise) ** 2 + settings["local"] ** 2 * power).sqrt()
 
 
 def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, progress=True):
@@ -50,8 +50,8 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
     The linear filter is fitted by least squares, then everything is trained together. The loss is the squared
     error in units of the linear filter's on the same patch, so that quiet Sun counts as much as spots, plus the
     squared error of what HMI would see of it, which keeps the result consistent with the data. With ``local`` in the
-    recipe, the squared error relative to the power about each pixel is added, so that weak field beside a spot
-    counts, too.
+    recipe, the absolute error relative to the strength about each pixel is added, so that weak field beside a spot
+    counts, too, and ``patch`` is the weight of the former.
 
     Parameters
     ----------
@@ -127,9 +127,11 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
         error = network(inputs) - targets
         seen = torch.fft.irfft2(torch.fft.rfft2(error) * relative, s=error.shape[-2:])
         squares = error.square().mean(dim=(1, 2, 3)) + settings["consistency"] * seen.square().mean(dim=(1, 2, 3))
-        loss = (squares * weights[indices].to(device)).mean()
+        loss = settings.get("patch", 1.0) * (squares * weights[indices].to(device)).mean()
         if settings["local"]:
-            loss = loss + (error.square() / _local_variance(targets, settings, noise)).mean()
+            # Nearly the absolute error: its minimum is the median, which invents less where the data leave a choice.
+            absolute = (error.square() + (noise / 2) ** 2).sqrt()
+            loss = loss + 2 * (absolute / _local_error(targets, settings, noise)).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
