@@ -67,11 +67,18 @@ def _read(path):
     from astropy.io.fits.verify import VerifyWarning
 
     import sunpy.map
+    from sunpy.map.map_factory import NoMapsInFileError
+    from sunpy.map.mapbase import MapMetaValidationError
 
     with warnings.catch_warnings():
         # JSOC writes 'nan' and lower-case exponents into its headers; astropy mends them and says so at length.
         warnings.simplefilter("ignore", VerifyWarning)
-        smap = sunpy.map.Map(path)
+        try:
+            smap = sunpy.map.Map(path)
+        except (MapMetaValidationError, NoMapsInFileError) as error:
+            reason = str(error).partition("\n")[0]
+            msg = f"{path} is no solar image with a full header ({reason}): use a file as JSOC or VSO deliver it"
+            raise ValueError(msg) from error
     if isinstance(smap, list):
         msg = f"{path} has {len(smap)} images, expected one: save the one that is to be enhanced in a file of its own"
         raise ValueError(msg)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from conftest import make_map
 
+from astropy.io import fits
+
 import sunpy.map
 
 from sunpy_enhance.cli import main
@@ -47,11 +49,18 @@ def test_one_bad_file_does_not_stop_the_others(files, tmp_path, capsys):
     make_map("continuum", (40, 50), cdelt1=1.0, cdelt2=1.0).save(bad)
     broken = tmp_path / "broken.fits"
     broken.write_bytes(b"not FITS")
+    bare = tmp_path / "bare.fits"
+    fits.writeto(bare, np.ones((40, 50), np.float32))
+    empty = tmp_path / "empty.fits"
+    fits.PrimaryHDU().writeto(empty)
     out = tmp_path / "out"
-    assert main(["run", str(bad), str(broken), str(files[1]), "--outdir", str(out), "--limb", "nan"]) == 1
+    paths = [*map(str, (bad, broken, bare, empty, tmp_path / "missing.fits")), str(files[1])]
+    assert main(["run", *paths, "--outdir", str(out), "--limb", "nan"]) == 1
     printed = capsys.readouterr().out
     assert "bad.fits: not enhanced: the pixels are 1.0000 x 1.0000 arcsec" in printed
-    assert "broken.fits: not enhanced" in printed
+    for name in ("broken", "bare", "empty", "missing"):
+        assert f"{name}.fits: not enhanced" in printed
+    assert "bare.fits is no solar image with a full header" in printed
     assert {path.name for path in out.iterdir()} == {"magnetogram_enhanced.fits", "magnetogram_enhanced.png"}
 
 
