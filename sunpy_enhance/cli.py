@@ -187,7 +187,7 @@ def _train(options):
         raise ImportError(msg) from error
 
     recipe = options.recipe
-    if not recipe.exists() and recipe.suffix == "":
+    if not recipe.is_file() and recipe.suffix == "":
         recipe = Path(__file__).parent / "training" / "recipes" / f"{recipe}.toml"
     out = options.out or Path(f"{recipe.stem}.onnx")
     card = train_and_export(recipe, options.data, out, device=options.device)
