@@ -107,6 +107,8 @@ def demo_truth(shape=(200, 200), *, seed=11):
         truth = _seen(image, scene.plate_scale, AiryPSF(), _PLATE_SCALE / 2, fine)
         noisy = seen + rng.normal(0, _NOISE[observable], shape)
         result[observable] = noisy.astype(np.float32), truth.astype(np.float32)
+        for array in result[observable]:
+            array.setflags(write=False)  # they are kept and given again
     return result
 
 

@@ -163,3 +163,8 @@ def shape_spectrum(image, pixel):
     spectrum = fft.rfft2(image.astype(np.float32)) * np.interp(np.hypot(qy, qx), GAIN_Q, GAIN).astype(np.float32)
     spectrum[0, 0] = 0
     return fft.irfft2(spectrum, s=image.shape)
+
+
+def sigmoid(x):
+    """Smooth step from 0 to 1."""
+    return 0.5 + 0.5 * np.tanh(x)

@@ -67,20 +67,7 @@ def read_recipe(path):
     """
     text = Path(path).read_text(encoding="utf-8")
     table = tomllib.loads(text)
-    needed = {
-        "name",
-        "version",
-        "observable",
-        "seed",
-        "noise",
-        "psf",
-        "target",
-        "plate_scale",
-        "network",
-        "patches",
-        "training",
-    }
-    if missing := needed - set(table):
+    if missing := _NEEDED - set(table):
         msg = f"recipe {path} lacks {sorted(missing)}: see the recipes in sunpy_enhance/training/recipes"
         raise ValueError(msg)
     return Recipe(text, table)
