@@ -54,9 +54,8 @@ def _magnetogram(data, outdir):
     smap = _cutout(data, "magnetogram")
     enhanced = enhance_map(smap)
     before_after(smap, enhanced, outdir / "ar11158_magnetogram.png")
-    print(
-        "| magnetogram, AR 11158 | residual RMS | bias | quiet pixels | of these, gradient < 10 G | net | mean abs(B) | strongest |"
-    )
+    columns = "residual RMS | bias | quiet pixels | of these, gradient < 10 G | net | mean abs(B) | strongest"
+    print(f"| magnetogram, AR 11158 | {columns} |")
     print("|---|---|---|---|---|---|---|---|")
     flat = np.hypot(*np.gradient(smap.data)) < 10
     quiet = np.abs(smap.data) < 20
