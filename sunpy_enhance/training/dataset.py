@@ -49,7 +49,7 @@ def sample_patches(truth, number, *, psf, target, plate_scale, size, halo, rng, 
 
     Parameters
     ----------
-    truth : `sunpy_enhance.training.sources.Truth`
+    truth : `sunpy_enhance.training.truth.Truth`
     number : int
         How many patches.
     psf, target : PSF

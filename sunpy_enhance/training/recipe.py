@@ -88,7 +88,8 @@ def make_patches(recipe, directory, *, progress=True):
     -------
     train, held_out : `Patches`
     """
-    files = [(entry, *read_truth(directory, entry)) for entry in recipe["files"]] if "files" in recipe.table else []
+    observable, entries = recipe["observable"], recipe.table.get("files", [])
+    files = [(entry, *read_truth(directory, entry, observable=observable)) for entry in entries]
     sampling = recipe.sampling()
     train, held_out = [], []
     rng = np.random.default_rng(recipe["seed"])
