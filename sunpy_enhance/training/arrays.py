@@ -67,7 +67,8 @@ def _open_fits(stack, path, extension):
     with warnings.catch_warnings():
         # Astropy would go on with what there is.
         warnings.filterwarnings("error", message="File may have been truncated", category=AstropyUserWarning)
-        hdu = stack.enter_context(fits.open(path))[extension]
+        # The stream is ours: astropy leaves its own one open where it cannot go on.
+        hdu = stack.enter_context(fits.open(stack.enter_context(path.open("rb"))))[extension]
         if hdu.data is None:
             msg = f"its extension {extension} is empty"
             raise ValueError(msg)
@@ -98,7 +99,9 @@ def read_images(path, *, axes=None, dataset=None, extension=0):
     axes : str, optional
         Order of the axes as NumPy sees them, of the letters t (snapshots; may be missing), y and x.
         By default "yx" or "tyx".
-    dataset, extension
+    dataset : str, optional
+        See `open_array`.
+    extension : int or str
         See `open_array`.
 
     Returns

@@ -32,7 +32,7 @@ def hold_out(truths, fraction, axis=0, *, time_gap=0, name="the source"):
     Raises
     ------
     ValueError
-        Where fraction or axis are none, or there are too few snapshots.
+        Where fraction or axis are none, or there is too little to part.
     """
     if not -1 <= fraction <= 1 or axis not in (0, 1, "time"):
         msg = (
@@ -42,12 +42,12 @@ def hold_out(truths, fraction, axis=0, *, time_gap=0, name="the source"):
         raise ValueError(msg)
     if axis == "time":
         return _part_snapshots(truths, fraction, time_gap, name)
-    parts = [_cut(truth, fraction, axis) for truth in truths]
+    parts = [_cut(truth, fraction, axis, name) for truth in truths]
     train, held_out = ([truth for part in parts for truth in part[side]] for side in (0, 1))
     return train, held_out
 
 
-def _cut(truth, fraction, axis):
+def _cut(truth, fraction, axis, name):
     """Cut one image; return two lists of at most one truth."""
     if fraction == 0:
         return [truth], []
@@ -58,6 +58,12 @@ def _cut(truth, fraction, axis):
     gap = round(_GAP / truth.plate_scale)
     # The end of a periodic image is next to its beginning.
     first, second = image[:cut], image[cut + gap : len(image) - gap if truth.periodic else None]
+    if abs(fraction) < 1 and not (len(first) and len(second)):
+        sizes = " and ".join(str(len(part) or "none") for part in (first, second))
+        msg = (
+            f"{name} is cut into {sizes} of {len(image)} rows or columns, expected some on each side of a gap of {gap}"
+        )
+        raise ValueError(msg)
     train, held_out = (
         [dataclasses.replace(truth, image=part.T if axis else part, periodic=False)] if part.size else []
         for part in ((first, second) if fraction > 0 else (second, first))

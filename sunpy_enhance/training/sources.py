@@ -1,7 +1,7 @@
 """Sources of truth: images of the Sun sharper than the 28 cm telescope that the networks imitate.
 
-A source is a list of `Truth`: one image each, in the unit that a network works in, with its plate scale. Recipes
-name files in their tables ``[[files]]``, whose keys `read_truth` explains.
+A source is a list of `~sunpy_enhance.training.truth.Truth`, one image each, in the unit that a network works in, with
+its plate scale. Recipes name files in their tables ``[[files]]``, whose keys `read_truth` explains.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ def read_truth(directory, entry, *, observable=None):
 
     Returns
     -------
-    train, held_out : list of `Truth`
+    train, held_out : list of `~sunpy_enhance.training.truth.Truth`
         Cut apart before anything is convolved, with a gap between them, so that neither has seen the other.
 
     Raises
@@ -226,7 +226,7 @@ def _check_hashes(directory, entry):
 
 
 def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
-    """Return a scene of `sunpy_enhance.training.synthetic` as `Truth`.
+    """Return a scene of `sunpy_enhance.training.synthetic` as `~sunpy_enhance.training.truth.Truth`.
 
     Parameters
     ----------
