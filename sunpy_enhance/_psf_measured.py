@@ -20,8 +20,10 @@ __all__ = ["MeasuredPSF"]
 
 _SMALLEST = 8  # pixels along an axis: a PSF on fewer is hardly sampled
 _NEGATIVE = 0.01  # of the energy: what noise about zero leaves in a usable measurement
-_BORDER_WARNS, _BORDER_RAISES = 0.02, 0.2  # of the energy, see `_check_border`
-_NYQUIST = 0.1  # transfer at the Nyquist frequency that says that the array is too coarse
+_BORDER_WARNS, _BORDER_RAISES = 0.0025, 0.2  # of the energy, see `_check_border`
+_COARSE = (
+    0.15  # transfer at 0.8 of the Nyquist frequency (at 1, what is beyond it can cancel it) of too coarse an array
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,10 +89,11 @@ class MeasuredPSF:
         image.flags.writeable = False
         object.__setattr__(self, "image", image)
         object.__setattr__(self, "center", tuple(center))
-        nyquist = 0.5 / self.plate_scale
-        passed = float(self.mean_transfer(nyquist / u.arcsec))
-        if passed > _NYQUIST:
-            msg = f"the PSF still passes {passed:.0%} at its Nyquist frequency and loses what it passes beyond: sample finer"
+        passed = float(self.mean_transfer(0.8 * self.limit / u.arcsec))
+        if passed > _COARSE:
+            msg = (
+                f"the PSF still passes {passed:.0%} near its Nyquist frequency, beyond it counts as zero: sample finer"
+            )
             warnings.warn(msg, AstropyUserWarning, stacklevel=3)
 
     @classmethod
@@ -139,27 +142,25 @@ class MeasuredPSF:
     @u.quantity_input
     def transfer_xy(self, frequency_x: u.arcsec**-1, frequency_y: u.arcsec**-1):
         """Return the complex transfer function at frequencies along x and y, which are broadcast; 1 at zero."""
-        shape = np.broadcast_shapes(frequency_x.shape, frequency_y.shape)
-        # In units of the steps of the spectrum, whose zero frequency lies in its middle.
-        y, x = (
-            np.broadcast_to(frequency.to_value(1 / u.arcsec) * self.plate_scale, shape) * size + size // 2
-            for frequency, size in zip((frequency_y, frequency_x), self._spectrum[0].shape, strict=True)
-        )
-        real, imaginary = (ndimage.map_coordinates(part, [y, x], order=5, prefilter=False) for part in self._spectrum)
-        inside = (np.abs(frequency_x) < self.limit / u.arcsec) & (np.abs(frequency_y) < self.limit / u.arcsec)
-        return np.where(inside, real + 1j * imaginary, 0)
+        qx, qy = np.broadcast_arrays(*(q.to_value(1 / u.arcsec) for q in (frequency_x, frequency_y)))
+        # In steps of the spectrum, whose zero frequency lies in its middle.
+        places = [
+            np.ravel(q * self.plate_scale * size + size // 2)
+            for q, size in zip((qy, qx), self._spectrum.shape, strict=True)
+        ]
+        values = ndimage.map_coordinates(self._spectrum, places, order=5, prefilter=False).reshape(qx.shape)
+        return np.where((np.abs(qx) < self.limit) & (np.abs(qy) < self.limit), values, 0)
 
     @functools.cached_property
     def _spectrum(self):
-        """Spline coefficients of both parts of the transfer function, from minus to plus the Nyquist frequency."""
+        """Spline coefficients of the transfer function, from minus to plus the Nyquist frequency."""
         # Of twice the array's size and more: then it varies slowly from step to step.
         shape = tuple(fft.next_fast_len((4 if size <= 1024 else 2) * size) for size in self.image.shape)
         spectrum = fft.fft2(self.image, s=shape)
         for axis, place in enumerate(self.center[::-1]):
             phase = np.exp(2j * np.pi * fft.fftfreq(shape[axis]) * place)
             spectrum *= phase[:, None] if axis == 0 else phase
-        spectrum = fft.fftshift(spectrum)
-        return [ndimage.spline_filter(part, order=5) for part in (spectrum.real, spectrum.imag)]
+        return ndimage.spline_filter(fft.fftshift(spectrum), order=5, output=complex)
 
     @u.quantity_input
     def mean_transfer(self, frequency: u.arcsec**-1):
@@ -191,8 +192,8 @@ def _plate_scale(path, header):
 def _check_border(image):
     """Raise or warn where a PSF of unit energy does not end within its array.
 
-    The mean of the border over the whole array is the energy of a background of that level; it is also about the energy
-    that a halo falling as the third power of the radius has outside.
+    The mean of the border over the whole array is the energy of a background of that level, and half the energy that a
+    halo falling as the third power of the radius, as HMI's, has outside a square array.
     """
     border = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
     left = border.mean() * image.size
@@ -203,5 +204,5 @@ def _check_border(image):
         )
         raise ValueError(msg)
     if left > _BORDER_WARNS:
-        msg = f"the PSF is not zero at its border: about {left:.0%} of its energy is background or cut off"
+        msg = f"the PSF is not zero at its border: at least {left:.1%} of its energy is background or cut off"
         warnings.warn(msg, AstropyUserWarning, stacklevel=4)

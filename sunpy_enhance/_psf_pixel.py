@@ -9,8 +9,6 @@ import astropy.units as u
 
 __all__ = ["PixelPSF"]
 
-_DIRECTIONS = 64  # of a quarter turn's mean; its error is far below that of what is averaged
-
 
 @dataclasses.dataclass(frozen=True)
 class PixelPSF:
@@ -66,7 +64,9 @@ class PixelPSF:
     @u.quantity_input
     def mean_transfer(self, frequency: u.arcsec**-1):
         """Return the mean of the transfer function over all directions."""
-        # Opposite directions have conjugate values: half a turn and the real part suffice.
-        angles = (np.arange(2 * _DIRECTIONS) + 0.5) * np.pi / (2 * _DIRECTIONS)
+        # Opposite directions have conjugate values: half a turn and the real part suffice. A pixel's transfer function
+        # has no more harmonics over a turn than its side holds half periods, and few beyond.
+        number = 16 + int(4 * self.pixel * np.max(np.abs(frequency.to_value(1 / u.arcsec))))
+        angles = (np.arange(number) + 0.5) * np.pi / number
         total = sum(self.transfer_xy(frequency * np.cos(a), frequency * np.sin(a)).real for a in angles)
         return total / len(angles)

@@ -93,7 +93,7 @@ class YeoPSF:
 
     @u.quantity_input
     def profile(self, theta: u.arcsec, azimuth: u.deg):
-        """Return the PSF per square arcsec at an angle from the origin, in a direction from the x towards the y axis."""
+        """Return the PSF per square arcsec at an angle from the origin; azimuths go from the x axis to the y axis."""
         r = theta.to_value(u.arcsec)
         phi = (azimuth - self.rotation * u.deg).to_value(u.rad)
         value = 0.0
