@@ -23,9 +23,8 @@ class CouvidatPSF:
     .. math:: T(q) = \frac{2}{\pi}\left[\arccos s - s \sqrt{1 - s^2}\right] e^{-2 \pi \gamma q},
               \qquad s = \frac{\lambda q}{D}
 
-    with :math:`q` in cycles per unit of angle. Which Lorentzian is not said in the abstract that names the form; this is
-    the one of the plane,
-    :math:`L(\theta) = \gamma\,/\,[2\pi (\theta^2 + \gamma^2)^{3/2}]`; the Lorentzian of a line,
+    with :math:`q` in cycles per unit of angle. The abstract that names the form does not say which Lorentzian; this is
+    the one of the plane, :math:`L(\theta) = \gamma\,/\,[2\pi (\theta^2 + \gamma^2)^{3/2}]`. That of a line,
     :math:`1/(\theta^2 + \gamma^2)`, would have infinite energy in the plane.
 
     Parameters
