@@ -1,20 +1,20 @@
-"""Penumbral filaments of the synthetic Sun, one by one."""
+"""Penumbral filaments of the synthetic Sun: fine threads everywhere, and single filaments among them."""
 
 import dataclasses
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 
-from ._granulation import frequency, lowpass
+from ._granulation import frequency, lowpass, noise
 
-__all__ = ["Filaments", "draw_filaments", "horizontal"]
+__all__ = ["Filaments", "draw_filaments", "horizontal", "threads"]
 
-# Filaments per square arcsec: they cover most of the penumbra and leave the spines between them.
-DENSITY = 1.3
+# Filaments per square arcsec: they cover half of the penumbra (heads are spread all over it, densest inside).
+DENSITY = 0.9
 # Length and width of filaments in arcsec: 5 Mm and 0.8 Mm for whole convective cells seen by Hinode (Tiwari et al.
 # 2013, A&A 557, A25), 2 to 5 arcsec and 0.2 to 0.5 arcsec for what SST resolves of them (Scharmer et al. 2002,
 # Nature 420, 151; Rouppe van der Voort et al. 2004, A&A 427, 319).
-LENGTH, WIDTH = 4.0, 0.36
+LENGTH, WIDTH = 3.2, 0.30
 SAMPLES = 9  # across a filament
 
 
@@ -22,7 +22,7 @@ SAMPLES = 9  # across a filament
 class Filaments:
     """What the uppermost filament is like in each pixel; zeros where there is none.
 
-    `cover` (0 to 1) is whether there is one, `along` runs from 0 at its head to 1 at its tail, `across` from 0 on
+    `cover` (0 to 1) is how far it stands out, `along` runs from 0 at its head to 1 at its tail, `across` from 0 on
     its axis to 1 at its edge, `head` is 1 where it begins, and `tone` is its brightness among others (mean 0).
     """
 
@@ -34,14 +34,14 @@ class Filaments:
 
     @property
     def brightness(self):
-        """Intensity against the quiet Sun: bright heads, dark cores, fading tails (Tiwari et al. 2013)."""
-        core = np.exp(-((self.across / 0.4) ** 2)) * np.clip(1.2 - self.along, 0, 1) * (1 - self.head)
-        return 0.89 + 0.08 * self.tone + 0.18 * self.head - 0.17 * core - 0.13 * self.along
+        """Intensity added to the threads: bright heads, dark cores between brighter edges (Tiwari et al. 2013)."""
+        core = np.exp(-((self.across / 0.45) ** 2)) * (1 - self.along) * (1 - self.head)
+        return self.cover * (0.05 * self.tone + 0.22 * self.head + 0.06 - 0.20 * core - 0.06 * self.along)
 
     @property
     def inclination(self):
-        """Degrees from the vertical: rising at the head, level, diving at the tail (Tiwari et al. 2013, Fig. 6)."""
-        return np.interp(self.along, [0, 0.15, 0.4, 0.75, 1], [45, 65, 80, 88, 112]).astype(np.float32)
+        """Degrees added: upright at the head, flatter in the middle, diving at the tail (Tiwari et al. 2013, Fig. 6)."""
+        return self.cover * np.interp(self.along, [0, 0.15, 0.5, 1], [-8, 4, 10, 22]).astype(np.float32)
 
 
 def horizontal(vertical, pixel, twist):
@@ -52,6 +52,26 @@ def horizontal(vertical, pixel, twist):
     size = np.maximum(np.hypot(by, bx), 1e-6)
     by, bx = by / size, bx / size
     return by * np.cos(twist) + bx * np.sin(twist), bx * np.cos(twist) - by * np.sin(twist)
+
+
+def threads(rng, direction, pixel, width=0.06, doublings=5):
+    """Noise smeared along field lines (a line integral convolution), of unit variance.
+
+    Each doubling follows the lines twice as far as the one before: five reach 32 pixels, so
+    that threads are about 2 arcsec long in one piece and 0.2 to 0.4 arcsec wide, in bundles.
+    """
+    shape = direction[0].shape
+    image = noise(rng, shape, pixel, width) + 0.65 * noise(rng, shape, pixel, 3.5 * width)
+    step = min(pixel)
+    move = [(d * step / p).astype(np.float32) for d, p in zip(direction, pixel, strict=True)]
+    grid = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij")
+    for _ in range(doublings):
+        ends = [g + m for g, m in zip(grid, move, strict=True)]
+        follow = [ndimage.map_coordinates(a, ends, order=1, mode="grid-wrap") for a in (image, *move)]
+        image = image + follow[0]
+        move = [m + f for m, f in zip(move, follow[1:], strict=True)]
+    image -= image.mean()
+    return np.clip(image / image.std(), -2.2, 2.5)
 
 
 def draw_filaments(rng, direction, sign, where, pixel):
@@ -77,7 +97,7 @@ def draw_filaments(rng, direction, sign, where, pixel):
     rng.shuffle(heads)
     number = len(heads)
     step = 0.7 * min(pixel)
-    length = np.clip(LENGTH * np.exp(0.35 * rng.standard_normal(number)), 1.5, 8.0)
+    length = np.clip(LENGTH * np.exp(0.35 * rng.standard_normal(number)), 1.2, 6.0)
     half = 0.5 * WIDTH * np.exp(0.25 * rng.standard_normal(number))
     tone = rng.standard_normal(number)
     # Filaments begin rounded and end pointed: the width in units of the largest.
@@ -117,5 +137,5 @@ def painted(values, shape, pixel):
         drawn = flat["index"] >= 0
         index = flat["index"][drawn]
         for name, image in images.items():
-            image.ravel()[index] = 1 if name == "cover" else flat[name][drawn]
-    return {name: np.clip(lowpass(image, pixel, 0.035), -3, 3) for name, image in images.items()}
+            image.ravel()[index] = (1 - flat["across"] ** 4)[drawn] if name == "cover" else flat[name][drawn]
+    return {name: np.clip(lowpass(image, pixel, 0.05), -3, 3) for name, image in images.items()}

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ._granulation import lowpass, noise, positions, sigmoid
-from ._penumbra import draw_filaments, horizontal
+from ._penumbra import draw_filaments, horizontal, threads
 
 __all__ = ["Dark", "draw_pores", "draw_spots"]
 
@@ -95,7 +95,7 @@ def draw_spots(rng, shape, pixel, kind):
     (Jurčák et al. 2018, A&A 611, L4), 1 kG and nearly horizontal at the outer edge (Solanki 2003, Sect. 3). Large
     umbrae are darker (Mathew et al. 2007, A&A 465, 291), and the darker the stronger (Martínez Pillet & Vázquez
     1993, A&A 270, 494). The penumbra is uncombed (Solanki & Montavon 1993, A&A 275, 283): more vertical and
-    stronger in the spines, nearly horizontal and weaker in the filaments, which dip back at their tails.
+    stronger in the dark spines, nearly horizontal and weaker in bright filaments, which dip back at their tails.
     """
     centres, radii, signs = layout(rng, np.array(shape) * pixel, kind)
     level, index = levels(rng, shape, pixel, centres, radii, 0.13)
@@ -105,32 +105,30 @@ def draw_spots(rng, shape, pixel, kind):
     fringe = level * np.exp(0.10 * noise(rng, shape, pixel, radii.mean() / 4))
     twist = 0.15 * rng.standard_normal() + 0.2 * noise(rng, shape, pixel, 2.5) + 0.08 * noise(rng, shape, pixel, 0.5)
     direction = horizontal(lowpass(sign * np.exp(-((level / 0.5) ** 2)), pixel, 0.6), pixel, twist)
-    reach = np.minimum(0.9, 1 - 2.0 / radius)
-    heads = sigmoid((lobes - UMBRA + 0.02) * radius / 0.3) * sigmoid((reach - fringe) * radius / 0.5)
-    threads = draw_filaments(rng, direction, sign, heads, pixel)
+    thread = threads(rng, direction, pixel)
+    heads = sigmoid((lobes - UMBRA + 0.02) * radius / 0.3) * sigmoid((1 - 1.5 / radius - fringe) * radius / 0.5)
+    filaments = draw_filaments(rng, direction, sign, heads, pixel)
 
-    umbra = sigmoid((UMBRA - lobes) * radius / 0.25) * (1 - threads.cover)
-    outside = sigmoid((fringe - 0.95) * radius / 0.25) * (1 - threads.cover * (fringe < 1.2))
+    umbra = sigmoid((UMBRA - lobes - 0.55 * thread / radius) * radius / 0.22)
+    outside = sigmoid((fringe + 0.45 * np.clip(thread, -1, 2) / radius - 1) * radius / 0.25)
 
     mottle = noise(rng, shape, pixel, 0.6) + 0.6 * noise(rng, shape, pixel, 1.8)
-    spark = dots(rng, shape, pixel, 3.0, 0.13) * np.clip(0.45 + level / UMBRA, 0, 1.2)
+    spark = dots(rng, shape, pixel, 2.5, 0.14) * np.clip(0.5 + 0.7 * level / UMBRA, 0, 1.2)
     bridge = light_bridge(rng, shape, pixel, radii.mean()) if rng.random() < 0.5 else np.zeros(shape, dtype=np.float32)
     core = np.clip(0.26 - 0.012 * (radii - 6) + 0.03 * rng.standard_normal(len(radii)), 0.07, 0.28)
     edge = np.clip(level / UMBRA, 0, 1.5)
-    dark = core[index] * np.exp(0.25 * mottle) + 0.15 * edge**3 + 0.28 * spark
+    dark = core[index] * np.exp(0.25 * mottle) + 0.12 * edge**3 + 0.24 * spark
     grains = 0.72 + 0.14 * noise(rng, shape, pixel, 0.22) - 0.25 * light_lane(bridge)
     dark = dark + bridge * (grains - dark)
-    spine = 0.64 + 0.06 * noise(rng, shape, pixel, 0.2) + 0.08 * np.clip((level - UMBRA) / (1 - UMBRA), 0, 1)
-    penumbra = spine + threads.cover * (threads.brightness - spine)
+    penumbra = 0.70 + 0.12 * np.clip((level - UMBRA) / (1 - UMBRA), 0, 1)
+    penumbra = penumbra + 0.11 * thread * (1 + 0.25 * noise(rng, shape, pixel, 0.15)) + filaments.brightness
     continuum = np.maximum(umbra * dark + (1 - umbra) * penumbra, 0.02)
 
     central = np.interp(core, [0.07, 0.28], [3200, 2300]) + 100 * rng.standard_normal(len(core))
-    strength = central[index] / (1 + 1.8 * level**2) * (1 - 0.03 * mottle * umbra)
+    strength = central[index] / (1 + 1.8 * level**2) * (1 - 0.04 * mottle * umbra - 0.06 * thread * (1 - umbra))
     strength = strength * (1 - umbra * np.clip(0.2 * spark + 0.45 * bridge, 0, 0.6))
-    spread = 68 * np.clip(level, 0, 1.2)
-    inclination = spread + threads.cover * (np.maximum(threads.inclination, spread) - spread)
+    inclination = 75 * np.clip(level, 0, 1.15) ** 0.85 + (1 - umbra) * (15 * thread + filaments.inclination)
     inclination = np.radians(inclination + 25 * bridge * umbra)
-    strength = strength * (1 - threads.cover * np.interp(threads.along, [0, 0.3, 0.7, 1], [0, 0.25, 0.2, 0]))
     vertical = lowpass(sign, pixel, 0.35) * strength * np.cos(inclination)
     return Dark(level, outside, continuum, vertical, strength * np.abs(np.sin(inclination)) * direction[1])
 
