@@ -37,10 +37,10 @@ def activity(rng, kind, shape, pixel):
         weight = (0.7 * border + 0.5 * node) * np.clip(0.4 + 0.6 * patchy, 0, 1)
         return weight, sign * np.clip(6 * (large + 0.6 * noise(rng, shape, pixel, 2.0) + 1.2), -1, 1)
     if kind == "plage":
-        weight = np.clip(0.5 + 0.3 * border + 0.3 * large + 0.3 * patchy, 0, 1)
+        weight = np.clip(0.38 + 0.3 * border + 0.4 * large + 0.45 * patchy, 0, 1)
         return weight, sign * np.clip(8 * (noise(rng, shape, pixel, 1.5) + 2.0), -1, 1)
     weight = np.clip(0.4 + 0.35 * border + 0.35 * large + 0.3 * patchy, 0, 0.95)
-    size, bias = (2.2, 0.0) if kind == "mixed" else (5.0, 0.4)
+    size, bias = (1.4, 0.0) if kind == "mixed" else (5.0, 0.4)
     return weight, np.clip(6 * (noise(rng, shape, pixel, size) + sign * bias), -1, 1)
 
 
@@ -52,7 +52,7 @@ def tubes(rng, lane, weight, pixel):
     """
     shape = lane.shape
     varied = 0.85 * noise(rng, shape, pixel, 0.18) + 0.7 * noise(rng, shape, pixel, 0.8)
-    half_width = 0.09 * varied + np.interp(weight, [0, 0.15, 0.5, 1], [-0.5, -0.25, -0.09, 0.04])
+    half_width = 0.09 * varied + np.interp(weight, [0, 0.15, 0.5, 1], [-0.5, -0.25, -0.09, 0.11])
     kilogauss = np.clip(0.85 + 0.18 * noise(rng, shape, pixel, 0.15), 0.2, 1.15)
     return sigmoid((half_width - lane) / 0.045) * kilogauss
 
@@ -65,7 +65,7 @@ def internetwork(rng, lane, pixel):
     """
     shape = lane.shape
     fine = noise(rng, shape, pixel, 0.09) + 0.25 * noise(rng, shape, pixel, 0.25)
-    return 32 * fine * np.abs(fine) ** 0.7 * (0.35 + np.exp(-((lane / 0.25) ** 2)))
+    return 29 * fine * np.abs(fine) ** 0.7 * (0.35 + np.exp(-((lane / 0.25) ** 2)))
 
 
 def balance(field):

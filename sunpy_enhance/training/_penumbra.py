@@ -40,7 +40,7 @@ class Filaments:
 
     @property
     def inclination(self):
-        """Degrees added: upright at the head, flatter in the middle, diving at the tail (Tiwari et al. 2013, Fig. 6)."""
+        """Degrees added: upright at the head, flat in the middle, diving at the tail (Tiwari et al. 2013, Fig. 6)."""
         return self.cover * np.interp(self.along, [0, 0.15, 0.5, 1], [-8, 4, 10, 22]).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ __all__ = ["Dark", "draw_pores", "draw_spots"]
 
 # Radius of the umbra over that of the spot: 0.4 to 0.45, or a sixth to a fifth of its area (Solanki 2003,
 # A&ARv 11, 153, Sect. 2.2).
-UMBRA = 0.42
+UMBRA = 0.40
 
 
 @dataclasses.dataclass
@@ -91,7 +91,7 @@ def layout(rng, extent, kind):
 def draw_spots(rng, shape, pixel, kind):
     """Sunspots with umbral dots, light bridges and a penumbra of filaments between spines.
 
-    The field is 2.3 to 3.2 kG and upright in the centre, its vertical part about 1.8 kG at the umbra's border
+    The field is 2.1 to 3.1 kG and upright in the centre, its vertical part about 1.8 kG at the umbra's border
     (Jurčák et al. 2018, A&A 611, L4), 1 kG and nearly horizontal at the outer edge (Solanki 2003, Sect. 3). Large
     umbrae are darker (Mathew et al. 2007, A&A 465, 291), and the darker the stronger (Martínez Pillet & Vázquez
     1993, A&A 270, 494). The penumbra is uncombed (Solanki & Montavon 1993, A&A 275, 283): more vertical and
@@ -124,11 +124,11 @@ def draw_spots(rng, shape, pixel, kind):
     penumbra = penumbra + 0.11 * thread * (1 + 0.25 * noise(rng, shape, pixel, 0.15)) + filaments.brightness
     continuum = np.maximum(umbra * dark + (1 - umbra) * penumbra, 0.02)
 
-    central = np.interp(core, [0.07, 0.28], [3200, 2300]) + 100 * rng.standard_normal(len(core))
-    strength = central[index] / (1 + 1.8 * level**2) * (1 - 0.04 * mottle * umbra - 0.06 * thread * (1 - umbra))
-    strength = strength * (1 - umbra * np.clip(0.2 * spark + 0.45 * bridge, 0, 0.6))
-    inclination = 75 * np.clip(level, 0, 1.15) ** 0.85 + (1 - umbra) * (15 * thread + filaments.inclination)
-    inclination = np.radians(inclination + 25 * bridge * umbra)
+    central = np.interp(core, [0.07, 0.28], [3000, 2150]) + 100 * rng.standard_normal(len(core))
+    strength = central[index] / (1 + 1.9 * level**2) * (1 - 0.04 * mottle * umbra - 0.06 * thread * (1 - umbra))
+    strength = strength * (1 - umbra * np.clip(0.2 * spark + bridge * (0.3 + 0.12 * mottle), 0, 0.6))
+    inclination = 78 * np.clip(level, 0, 1.15) ** 0.85 + (1 - umbra) * (15 * thread + filaments.inclination)
+    inclination = np.radians(inclination + 15 * bridge * umbra)
     vertical = lowpass(sign, pixel, 0.35) * strength * np.cos(inclination)
     return Dark(level, outside, continuum, vertical, strength * np.abs(np.sin(inclination)) * direction[1])
 
@@ -141,7 +141,8 @@ def light_bridge(rng, shape, pixel, radius):
     """
     smooth = noise(rng, shape, pixel, radius / 3.5)
     slope = np.hypot(*np.gradient(smooth, *pixel))
-    return np.exp(-((smooth / np.maximum(slope, 1e-3) / rng.uniform(0.3, 0.6)) ** 4))
+    half_width = rng.uniform(0.25, 0.55) * np.exp(0.35 * noise(rng, shape, pixel, 0.4))
+    return np.exp(-((smooth / np.maximum(slope, 1e-3) / half_width) ** 4))
 
 
 def light_lane(bridge):
