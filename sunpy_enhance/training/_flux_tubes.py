@@ -37,7 +37,7 @@ def activity(rng, kind, shape, pixel):
         weight = (0.7 * border + 0.5 * node) * np.clip(0.4 + 0.6 * patchy, 0, 1)
         return weight, sign * np.clip(6 * (large + 0.6 * noise(rng, shape, pixel, 2.0) + 1.2), -1, 1)
     if kind == "plage":
-        weight = np.clip(0.38 + 0.3 * border + 0.4 * large + 0.45 * patchy, 0, 1)
+        weight = np.clip(0.35 + 0.3 * border + 0.4 * large + 0.45 * patchy, 0, 1)
         return weight, sign * np.clip(8 * (noise(rng, shape, pixel, 1.5) + 2.0), -1, 1)
     weight = np.clip(0.4 + 0.35 * border + 0.35 * large + 0.3 * patchy, 0, 0.95)
     size, bias = (1.4, 0.0) if kind == "mixed" else (5.0, 0.4)
