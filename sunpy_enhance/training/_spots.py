@@ -11,7 +11,7 @@ __all__ = ["Dark", "draw_pores", "draw_spots"]
 
 # Radius of the umbra over that of the spot: 0.4 to 0.45, or a sixth to a fifth of its area (Solanki 2003,
 # A&ARv 11, 153, Sect. 2.2).
-UMBRA = 0.40
+UMBRA = 0.42
 
 
 @dataclasses.dataclass

@@ -25,7 +25,7 @@ needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"the real images are 
 PLATE_SCALE = 0.0662
 SHAPE = (512, 512)
 SPOTS = ("spot", "bipole", "delta")
-SEED_OF_A_SINGLE_SPOT = 3
+SEEDS_OF_SINGLE_SPOTS = (0, 3, 4, 7)
 
 # From 0.2 cycles/arcsec: the HMI continuum of AR 11158, quiet rows 150:200 and columns 50:150 of the cutout (0.504
 # arcsec per pixel); from 0.3, its geometric mean with the degraded SST image (they disagree by 40 % at worst).
@@ -36,13 +36,15 @@ AIRY = (41.3, 28.6, 23.7, 13.1, 7.89, 4.87, 3.42, 2.09, 1.09, 0.594, 0.325)
 # The same image as it is, from 0.8 to 2.0.
 SST = (28.6, 22.1, 19.5, 15.4, 10.7, 7.96, 6.25, 4.96, 3.97, 2.93, 2.25, 1.83)
 # Skewness of the intensity: HMI and degraded SST; contrast of HMI.
-SKEWNESS_HMI, SKEWNESS_AIRY, CONTRAST_HMI = 0.15, 0.27, 0.038
+SKEWNESS_HMI, SKEWNESS_AIRY, CONTRAST_HMI = 0.145, 0.27, 0.0369
+# Area of penumbra over that of umbra in the same files as `FIELDS`.
+AREA_RATIO = 7.0
 # abs(B) in gauss that HMI shows in four SHARP patches and the cutout of AR 11158 by `regime`: percentiles 50, 90, 99,
 # and the fractions above 20, 100 and 500 G.
 FIELDS = {
     "network": ((13, 67, 202), (0.361, 0.054, 0.0001)),
     "plage": ((107, 374, 623), (0.923, 0.522, 0.0374)),
-    "penumbra": ((466, 993, 1288), (0.993, 0.886, 0.471)),
+    "penumbra": ((466, 993, 1288), (0.976, 0.886, 0.471)),
     "umbra": ((1347, 1783, 2188), (1.0, 1.0, 0.999)),
 }
 
@@ -192,7 +194,9 @@ def test_reference_fields_are_those_of_the_files():
             for o in ("magnetogram", "continuum")
         )
         pairs.append((continuum / np.median(continuum[np.abs(field) < 20]), field))
-    for name, field in joined(pairs).items():
+    fields = joined(pairs)
+    assert len(fields["penumbra"]) / len(fields["umbra"]) == pytest.approx(AREA_RATIO, rel=0.02)
+    for name, field in fields.items():
         percentiles, fractions = FIELDS[name]
         np.testing.assert_allclose(np.percentile(field, [50, 90, 99]), percentiles, rtol=0.02, err_msg=name)
         found = [np.mean(field > t) for t in (20, 100, 500)]
@@ -216,9 +220,9 @@ def test_strong_fields_exceed_what_hmi_reports(regime):
 
 
 def test_area_of_penumbra_over_umbra():
-    """4 to 6 in round spots (Solanki 2003, Sect. 2.2); 7 in the real files, where penumbra fills complex groups."""
+    """Two scenes have spots enough for no more than this tolerance."""
     found = fields_as_hmi()
-    assert 3.5 < len(found["penumbra"]) / len(found["umbra"]) < 7
+    assert len(found["penumbra"]) / len(found["umbra"]) == pytest.approx(AREA_RATIO, rel=0.4)
 
 
 def test_quiet_has_no_net_field_but_kilogauss_in_the_network():
@@ -302,14 +306,18 @@ def test_light_bridge_is_narrow():
     assert np.percentile(inside[inside > 0], 90) < 1
 
 
-def test_limb_side_penumbra_has_the_opposite_sign():
+@pytest.mark.parametrize("seed", SEEDS_OF_SINGLE_SPOTS)
+def test_limb_side_penumbra_has_the_opposite_sign(seed):
     """Near the limb (+x), field lines that leave a positive spot towards it point away from the observer."""
-    result = synthetic_sun("spot", SHAPE, seed=SEED_OF_A_SINGLE_SPOT, mu=0.4)
-    umbra = result.continuum < 0.3
-    x = np.arange(SHAPE[1]) - np.nonzero(umbra)[1].mean()
-    signed = lowpass(result.field, (PLATE_SCALE, PLATE_SCALE), 1.0) * np.sign(result.field[umbra].mean())
-    assert np.percentile(signed[:, x > 0], 1) < -200
-    assert np.percentile(signed[:, x > 0], 1) < 2 * np.percentile(signed[:, x < 0], 1)
+    mu, middle = 0.4, SHAPE[0] // 2
+    result = synthetic_sun("spot", SHAPE, seed=seed, mu=mu)
+    field = lowpass(result.field, (PLATE_SCALE, PLATE_SCALE), 0.5)
+    rows = field[middle - 15 : middle + 15] * np.sign(field[middle, middle])
+    reach = int(8 * mu / PLATE_SCALE)
+    limb, centre = rows[:, middle : middle + reach].mean(axis=0), rows[:, middle - reach : middle].mean(axis=0)
+    assert limb.min() < -200
+    assert centre.min() > -50
+    assert centre.mean() > limb.mean() + 400
 
 
 def test_foreshortening_squeezes_along_x():
