@@ -214,7 +214,8 @@ def test_weak_fields_are_distributed_as_hmi_sees_them(regime):
 @pytest.mark.parametrize("regime", ["penumbra", "umbra"])
 def test_strong_fields_exceed_what_hmi_reports(regime):
     """HMI underestimates strong fields, by up to a third in spots (Hoeksema et al. 2014, Sol. Phys. 289, 3483)."""
-    ratio = np.percentile(fields_as_hmi()[regime], [50, 90, 99]) / FIELDS[regime][0]
+    # not the 99 %: of the few hundred pixels here that is what the one strongest umbra has
+    ratio = np.percentile(fields_as_hmi()[regime], [50, 90]) / FIELDS[regime][0][:2]
     assert (ratio > 1).all()
     assert (ratio < 1.5).all()
 
