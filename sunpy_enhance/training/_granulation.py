@@ -19,7 +19,7 @@ NEIGHBOURS = 9  # candidates of a block
 # PSF; above, a restored quiet-Sun image of SST/CRISP (2019-08-01) with its fluctuations scaled
 # by 3.1 to the contrast of radiative MHD.
 GAIN_Q = (0.05, 0.15, 0.25, 0.35, 0.45, 0.65, 0.75, 0.85, 1.05, 1.55, 2.15, 2.55)
-GAIN = (0.60, 0.71, 0.79, 1.04, 1.00, 1.00, 0.96, 0.98, 1.07, 1.06, 1.12, 1.12)
+GAIN = (0.60, 0.71, 0.79, 1.09, 1.01, 1.04, 0.99, 0.96, 1.05, 1.06, 1.12, 1.12)
 
 
 def frequency(shape, pixel):
@@ -117,8 +117,9 @@ def granulation(rng, shape, pixel):
     """Continuum of the non-magnetic Sun, and the distance of each pixel from the nearest lane.
 
     Cells are 1 to 2 arcsec across with a broad distribution (Hirzberger et al. 1997, ApJ 480,
-    406); they are bright with a brighter rim, have fragments, and the largest have dark centres,
-    as exploding granules do. The contrast at 48 km is the 14 to 15 % of radiative MHD in the
+    406); they are bright with a brighter rim, have fragments, and the largest explode, with dark
+    centres and spokes (Namba & van Rijsbergen 1977, Lecture Notes in Physics 71, 119; Hirzberger et al. 1999, ApJ
+    527, 405). The contrast at 48 km is the 14 to 15 % of radiative MHD in the
     red (Danilovic et al. 2008, A&A 484, L17); the spectrum is shaped with `GAIN`.
 
     Returns
@@ -146,8 +147,9 @@ def granulation(rng, shape, pixel):
     bright = 0.055 * rng.standard_normal(number)[cell]
     fragment = 0.05 * rng.standard_normal(len(parts))[part] * (1 - crack)
     radius = first + weights[cell]
-    exploding = np.clip(rng.standard_normal(number) - 0.6, 0, 1.5)[cell]
-    hollow = exploding * np.exp(-((radius / 0.55) ** 2)) * rise
+    # the largest granules explode: a dark hole in the middle, and dark spokes between the fragments
+    exploding = np.clip(weights / 0.22 + 0.6 * rng.standard_normal(number) - 0.8, 0, 1.5)[cell]
+    hollow = exploding * (np.exp(-((radius / 0.5) ** 2)) + 0.35 * crack) * rise
     rim = np.exp(-(((lane - 0.38) / 0.16) ** 2))
     texture = noise(rng, shape, pixel, 0.12) * 0.03 + noise(rng, shape, pixel, 0.25) * 0.04
     image = rise * (0.36 + bright + fragment - 0.06 * crack - 0.16 * hollow + 0.05 * rim) - 0.09 * node

@@ -9,14 +9,13 @@ import dataclasses
 
 import numpy as np
 
-from ._granulation import granulation, lowpass, noise, positions, scatter, sigmoid, voronoi
+from ._flux_tubes import TUBE, activity, balance, internetwork, magnetic_brightness, tubes
+from ._granulation import granulation, noise
 from ._spots import draw_pores, draw_spots
 
 __all__ = ["KINDS", "Scene", "synthetic_sun"]
 
-KINDS = ("quiet", "network", "plage", "pores", "spot")
-SUPERGRANULE = 40.0
-TUBE = 1500.0
+KINDS = ("quiet", "network", "plage", "mixed", "pores", "spot", "bipole", "delta")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +48,9 @@ def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0)
 
     Parameters
     ----------
-    kind : {"quiet", "network", "plage", "pores", "spot"}
-        What is in it.
+    kind : {"quiet", "network", "plage", "mixed", "pores", "spot", "bipole", "delta"}
+        What is in it: ``"mixed"`` is plage of both polarities, ``"spot"`` one or two spots, ``"bipole"`` two of
+        opposite polarity, ``"delta"`` two opposite umbrae in one penumbra.
     shape : tuple of int
         Pixels ``(y, x)``.
     seed : int
@@ -74,10 +74,13 @@ def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0)
     pixel = np.array([plate_scale, plate_scale / mu])
     fluctuation, lane = granulation(rng, shape, pixel)
     weight, polarity = activity(rng, kind, shape, pixel)
-    layers = [draw(rng, shape, pixel) for draw in LAYERS.get(kind, ())]
+    layers = [draw(rng, shape, pixel, kind) for draw in LAYERS.get(kind, ())]
     for dark in layers:
-        moat = 0.25 * np.exp(-(((dark.level - 1.3) / 0.25) ** 2))
-        weight = weight * np.clip((dark.level - 0.9) * 5, 0, 1) + moat
+        # moving magnetic features: both polarities side by side within 10 Mm of the spot (Harvey & Harvey 1973,
+        # Sol. Phys. 28, 61; Hagenaar & Shine 2005, ApJ 635, 659)
+        moat = np.exp(-(((dark.level - 1.3) / 0.25) ** 2))
+        weight = weight * np.clip((dark.level - 0.9) * 5, 0, 1) + 0.25 * moat
+        polarity = polarity + moat * (np.clip(4 * noise(rng, shape, pixel, 0.8), -1, 1) - polarity)
     strength = tubes(rng, lane, weight, pixel)
     vertical = TUBE * strength * polarity + internetwork(rng, lane, pixel)
     if kind == "quiet":
@@ -95,76 +98,9 @@ def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0)
     return Scene(continuum.astype(np.float32), field.astype(np.float32), plate_scale, kind)
 
 
-def activity(rng, kind, shape, pixel):
-    """How densely flux tubes stand in the lanes (0 to 1) and their polarity (-1 to 1).
-
-    The network outlines supergranules of 29 Mm (Simon & Leighton 1964, ApJ 140, 1120; Rieutord &
-    Rincon 2010, Living Rev. Solar Phys. 7, 2); the densities of plage give the distribution of
-    the field that HMI sees around AR 11158 (median 150 G where its mean exceeds 80 G).
-    """
-    extent = np.array(shape) * pixel
-    points = scatter(rng, extent, SUPERGRANULE)
-    where = positions(rng, shape, pixel, ((4.0, 1.5), (1.0, 0.4)))
-    _, first, second, third = voronoi(points, np.zeros(len(points)), where, extent)
-    patchy = noise(rng, shape, pixel, 1.6)
-    border = np.exp(-(((second - first) / 3.5) ** 2))
-    node = np.exp(-(((third - first) / 7.0) ** 2))
-    large = noise(rng, shape, pixel, 8.0)
-    sign = rng.choice([-1, 1])
-    if kind == "quiet":
-        weight = (0.35 * border + 0.5 * node) * np.clip(0.35 + 0.6 * patchy, 0, 1)
-        return weight, np.clip(6 * large, -1, 1)
-    if kind == "network":
-        weight = (0.7 * border + 0.5 * node) * np.clip(0.4 + 0.6 * patchy, 0, 1)
-        return weight, sign * np.clip(6 * (large + 1.2), -1, 1)
-    if kind == "plage":
-        weight = np.clip(0.62 + 0.25 * border + 0.3 * large + 0.25 * patchy, 0, 1)
-        return weight, sign * np.ones(shape, dtype=np.float32)
-    weight = np.clip(0.4 + 0.35 * border + 0.35 * large + 0.3 * patchy, 0, 0.95)
-    return weight, np.clip(6 * (noise(rng, shape, pixel, 5.0) + sign * 0.4), -1, 1)
-
-
-def tubes(rng, lane, weight, pixel):
-    """Fraction of a kilogauss field in each pixel: sheets and dots of 100 to 300 km in the lanes.
-
-    The half-width varies along the lane; where it is negative there is no tube, where it is
-    small the field is too (Solanki 1993, Space Sci. Rev. 63, 1).
-    """
-    shape = lane.shape
-    varied = 0.85 * noise(rng, shape, pixel, 0.18) + 0.7 * noise(rng, shape, pixel, 0.8)
-    half_width = 0.09 * varied + np.interp(weight, [0, 0.15, 0.5, 1], [-0.5, -0.25, -0.09, 0.04])
-    kilogauss = np.clip(0.85 + 0.18 * noise(rng, shape, pixel, 0.15), 0.2, 1.15)
-    return sigmoid((half_width - lane) / 0.045) * kilogauss
-
-
-def internetwork(rng, lane, pixel):
-    """Weak mixed polarity with an exponential-like distribution, strongest in the lanes.
-
-    Its strength leaves HMI, with 6 to 7 G of noise, the 9 G that it shows in quiet pixels.
-    """
-    shape = lane.shape
-    fine = noise(rng, shape, pixel, 0.09) + 0.25 * noise(rng, shape, pixel, 0.25)
-    return 32 * fine * np.abs(fine) ** 0.7 * (0.35 + np.exp(-((lane / 0.25) ** 2)))
-
-
-def balance(field):
-    """Scale the weaker polarity up and the stronger down until the net flux vanishes."""
-    up, down = np.clip(field, 0, None).sum(dtype=float), -np.clip(field, None, 0).sum(dtype=float)
-    ratio = np.sqrt(down / up)
-    return np.where(field > 0, field * ratio, field / ratio)
-
-
-def magnetic_brightness(continuum, strength, pixel, mu):
-    """Narrow tubes are bright (hot walls), wide ones dark (convection is suppressed).
-
-    Tubes below 0.3 arcsec are bright points, those above about 1 arcsec micropores
-    (Spruit 1976; Solanki 1993); towards the limb they are faculae.
-    """
-    size = lowpass(strength, pixel, 0.35)
-    bright = np.interp(size, [0, 0.15, 0.35, 0.6, 0.9, 1], [1.5, 1.45, 1.0, 0.65, 0.4, 0.35])
-    bright = bright + 0.15 * (1 - mu)
-    hot = np.clip((strength - 0.3) / 0.6, 0, 1)
-    return continuum + hot * (bright - continuum)
-
-
-LAYERS = {"pores": (draw_pores,), "spot": (draw_pores, draw_spots)}
+LAYERS = {
+    "pores": (draw_pores,),
+    "spot": (draw_pores, draw_spots),
+    "bipole": (draw_pores, draw_spots),
+    "delta": (draw_pores, draw_spots),
+}
