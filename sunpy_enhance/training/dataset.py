@@ -37,6 +37,11 @@ class Patches:
     def __len__(self):
         return len(self.inputs)
 
+    @property
+    def halo(self):
+        """Input pixels on each side of those that are restored."""
+        return (self.inputs.shape[1] - self.targets.shape[1] // 2) // 2
+
     @classmethod
     def join(cls, parts):
         """Put several together."""
@@ -128,9 +133,7 @@ def _file_scenes(entry, directory):
 def _synthetic_scenes(entry, observable):
     """Return the scenes of a kind of synthetic Sun; those that are held out have other seeds."""
     if entry["scenes"] > HELD_OUT_SEEDS:
-        msg = (
-            f"{entry['scenes']} scenes are to be drawn, expected at most {HELD_OUT_SEEDS}: the next seeds are held out"
-        )
+        msg = f"{entry['scenes']} scenes are to be drawn, expected at most {HELD_OUT_SEEDS}: later seeds are held out"
         raise ValueError(msg)
     kind, lowest = entry["kind"], entry.get("mu", 1.0)
     ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
