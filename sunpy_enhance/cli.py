@@ -241,7 +241,7 @@ def _dataset(options):
         msg = f"{error.name} is not installed: pip install 'sunpy_enhance[training]'"
         raise ImportError(msg) from error
 
-    recipe = read_recipe(options.recipe, changes=_changes(options.set))
+    recipe = read_recipe(options.recipe, changes=_changes(options.set), directory=options.data)
     out = options.out or Path(f"{options.recipe.stem}.hdf5")
     write_dataset(recipe, options.data, out)
     print(f"{out}: the patches of {recipe['name']}, {out.stat().st_size / 1e6:.0f} MB")

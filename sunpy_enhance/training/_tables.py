@@ -39,7 +39,9 @@ _KEYS = {
     "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation"},
     "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
     "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
-    "files": _SCENE | {"file", "sha256", "source", "plate_scale", "prepare", "extension", "axis", "held_out"},
+    "files": _SCENE
+    | {"file", "sha256", "source", "licence", "extension", "dataset", "prepare", "held_out", "axis", "time_gap"}
+    | {"plate_scale", "grid", "distance", "unit", "level", "periodic", "vertical", "log_tau"},
     "synthetic": _SCENE | {"kind", "test_scenes", "mu", "shape"},
 }
 

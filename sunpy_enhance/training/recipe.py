@@ -1,6 +1,7 @@
 """Recipes: everything that decides a network, in one TOML file."""
 
 import dataclasses
+import os
 
 from sunpy_enhance.optics import psf_from_card
 from sunpy_enhance.training import _tables
@@ -11,10 +12,21 @@ __all__ = ["HELD_OUT_SEEDS", "Recipe", "make_patches", "read_recipe"]
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A TOML recipe: ``text`` as it stands in the card, ``table`` as it was parsed."""
+    """A TOML recipe.
+
+    Attributes
+    ----------
+    text : str
+        As it stands in the card.
+    table : dict
+        As it was parsed, with the base's keys and the defaults.
+    directory : path or None
+        Where the file of a measured point spread function is; no other needs it.
+    """
 
     text: str
     table: dict
+    directory: os.PathLike | None = None
 
     def __getitem__(self, key):
         return self.table[key]
@@ -44,17 +56,23 @@ class Recipe:
         """
         psfs = []
         for name in ("psf", "target"):
+            where = {"directory": self.directory} if self[name].get("kind") == "measured" else {}
             try:
-                psfs.append(psf_from_card(**self[name]))
+                psfs.append(psf_from_card(**self[name], **where))
             except TypeError as error:
                 msg = f"recipe {self['name']}: [{name}] does not describe a point spread function: {error}"
                 raise ValueError(msg) from error
         return tuple(psfs)
 
     @property
-    def symmetric(self):
-        """Whether both point spread functions are round, so that the Sun may be turned under them."""
+    def round(self):
+        """Whether both point spread functions are, so that the Sun may be turned under them by any angle."""
         return all(getattr(psf, "round", True) for psf in self.optics())
+
+    @property
+    def symmetric(self):
+        """Whether both point spread functions stay as they are when they are mirrored or transposed."""
+        return all(getattr(psf, "round", True) or getattr(psf, "symmetric", False) for psf in self.optics())
 
     def sampling(self):
         """Return the keyword arguments of `~sunpy_enhance.training.dataset.sample_patches` that it decides."""
@@ -66,11 +84,11 @@ class Recipe:
             "size": self["patches"]["size"],
             # The linear filter is fitted to the same patches, and may see farther than the network.
             "halo": max(self.network().halo, self.linear().halo),
-            "turn": self["patches"]["turn"] and self.symmetric,
+            "turn": self["patches"]["turn"] and self.round,
         }
 
 
-def read_recipe(path, *, changes=None):
+def read_recipe(path, *, changes=None, directory=None):
     """Read a recipe.
 
     With ``base = "other.toml"`` a recipe is another one, but for what it says itself: its tables override the base's
@@ -84,6 +102,8 @@ def read_recipe(path, *, changes=None):
         A TOML file, or the name of one of those of the shipped networks, in ``sunpy_enhance/training/recipes``.
     changes : dict, optional
         Keys to be overridden, such as ``{"training.steps": 10}``.
+    directory : path, optional
+        Where the file of a measured point spread function is; no other needs it.
 
     Returns
     -------
@@ -99,7 +119,7 @@ def read_recipe(path, *, changes=None):
     """
     text, table = _tables.read(_tables.find(path))
     text, table = _tables.change(text, table, changes or {})
-    return Recipe(text, _tables.complete(table, path))
+    return Recipe(text, _tables.complete(table, path), directory)
 
 
 def make_patches(recipe, directory, *, progress=True):

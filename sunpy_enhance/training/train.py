@@ -149,7 +149,7 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
     -------
     `~sunpy_enhance.ModelCard`
     """
-    recipe = read_recipe(recipe_path, changes=changes)
+    recipe = read_recipe(recipe_path, changes=changes, directory=directory)
     checkpoint, history = Path(f"{out}.checkpoint"), Path(out).with_suffix(".loss.csv")
     with contextlib.ExitStack() as stack:
         patches = None

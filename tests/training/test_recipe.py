@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from sunpy_enhance.optics import WachterPSF
 from sunpy_enhance.training import _tables
 from sunpy_enhance.training.recipe import read_recipe
 
@@ -125,6 +126,7 @@ def test_shipped_recipes_are_complete(name):
     assert recipe["name"] == name
     assert recipe["observable"] == ("magnetogram" if "magnetogram" in name else "continuum")
     assert len(recipe.optics()) == 2
+    assert recipe.round
     assert recipe.symmetric
 
 
@@ -139,3 +141,15 @@ def test_the_paper_is_followed():
         assert "files" not in recipe.table
     assert (continuum["noise"], field["noise"]) == (1e-3, 10.0)
     assert (continuum["training"]["l2"], field["training"]["l2"]) == (1e-6, 1e-5)
+
+
+def test_what_may_be_turned_depends_on_the_psf(own, monkeypatch):
+    recipe = read_recipe(own)
+    assert recipe.sampling()["turn"]
+    monkeypatch.setattr(WachterPSF, "round", False, raising=False)
+    assert not recipe.sampling()["turn"]
+    assert not recipe.symmetric
+    # A square pixel, for example.
+    monkeypatch.setattr(WachterPSF, "symmetric", True, raising=False)
+    assert recipe.symmetric
+    assert not recipe.round
