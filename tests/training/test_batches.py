@@ -5,11 +5,11 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from hypothesis import given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sunpy_enhance.training.batches import draw_batch, draw_indices  # noqa: E402
-from sunpy_enhance.training.dataset import Patches  # noqa: E402
+from sunpy_enhance.training.batches import draw_batch, draw_indices
+from sunpy_enhance.training.dataset import Patches
 
 
 @pytest.fixture

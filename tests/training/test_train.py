@@ -353,6 +353,30 @@ def test_a_dataset_that_is_not_there_is_made_and_kept(recipe_file, no_limb):
             np.testing.assert_array_equal(onnx_weights(out)[name], value)
 
 
+@pytest.mark.parametrize("name", ["paper", "paper-magnetogram"])
+def test_the_paper_s_recipe_runs_on_data_of_the_package(name, tmp_path, no_limb):
+    pytest.importorskip("sunpy_enhance.training.paper", reason="the paper's network is not there yet")
+    scene = {"shape": [128, 128], "scenes": 1, "patches": 3, "test_scenes": 1, "test_patches": 2}
+    changes = {
+        "synthetic": [{"kind": kind, **scene} for kind in ("quiet", "network", "plage", "pores", "spot")],
+        "patches.number": 20,
+        "patches.test_number": 10,
+        "training.epochs": 2,
+        "training.batch": 8,
+        "network.channels": 4,
+        "network.blocks": 1,
+    }
+    out = tmp_path / f"{name}.onnx"
+    card = train.train_and_export(name, None, out, changes=changes, dataset=tmp_path / "x.hdf5", progress=False)
+    assert card.name == name
+    assert card.border == "own"
+    assert len(card.metrics) == 5
+    assert all(set(methods) == {name, "linear", "bicubic"} for methods in card.metrics.values())
+    assert load_network(out, "cpu")(np.ones((20, 24), np.float32)).shape == (40, 48)
+    rows = csv_rows(out.with_suffix(".loss.csv"))
+    assert (rows[-1]["step"], rows[-1]["epoch"]) == ("4", "2.0")
+
+
 @pytest.mark.parametrize("line", ["training.loss=mse", "training.steps"])
 def test_changes_that_are_not_toml_are_told(recipe_file, capsys, line):
     assert main(["train", str(recipe_file), "--set", line]) == 1
