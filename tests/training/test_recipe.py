@@ -76,7 +76,7 @@ def test_changes_are_noted_in_the_text(own):
     [
         ({"training.stpes": 3}, r"unknown keys \['training.stpes'\]"),
         ({"sed": 3}, r"unknown keys \['sed'\]"),
-        ({"files": [{"fiel": "a", "scenes": 1}], "synthetic": [{"kinds": 1}]}, "files.fiel.*synthetic.kinds"),
+        ({"files": [{"sha": "a", "scenes": 1}], "synthetic": [{"kinds": 1}]}, "files.sha.*synthetic.kinds"),
         ({"training": 3}, r"training is 3, expected a table: write it as \[training\]"),
         ({"synthetic": {"kind": "quiet"}}, r"write it as \[\[synthetic\]\]"),
         ({"training.steps": 0}, "either steps or epochs, a positive integer"),
