@@ -1,14 +1,15 @@
-"""Point spread functions: profiles and transfer functions."""
+"""Round point spread functions: profiles and transfer functions."""
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 from scipy import special
 
 import astropy.units as u
 
-__all__ = ["AiryPSF", "WachterPSF", "psf_from_card"]
+__all__ = ["AiryPSF", "WachterPSF"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ class WachterPSF:
     * Díaz Baso, C. J., & Asensio Ramos, A. 2018, A&A 614, A5, Eq. 6
     """
 
+    round: ClassVar[bool] = True
+
     omega: float = 2.0
     width: float = 3.4
     epsilon: float = 0.1
@@ -63,6 +66,11 @@ class WachterPSF:
         # integral of x / (1 + x^k) from 0 to infinity = (pi/k) / sin(2 pi/k)
         halo = self.epsilon * 2 * np.pi * self.width**2 * (np.pi / self.exponent) / np.sin(2 * np.pi / self.exponent)
         return core, halo
+
+    @property
+    def limit(self):
+        """Frequency in cycles per arcsec beyond which next to nothing passes: exp(-36) of the core."""
+        return 12 / min(self.omega, self.width) * self._per_arcsec / (2 * np.pi)
 
     @u.quantity_input
     def profile(self, theta: u.arcsec):
@@ -104,61 +112,77 @@ def _lorentzian_table(k, *, last=400.0, nodes=40_000):
 
 @dataclasses.dataclass(frozen=True)
 class AiryPSF:
-    """The diffraction pattern of a circular, unobstructed aperture.
+    r"""The diffraction pattern of a circular aperture, with a central obscuration if it has one.
+
+    .. math:: P(\theta) \propto \left[\frac{2 J_1(x)}{x}
+              - \epsilon^2\, \frac{2 J_1(\epsilon x)}{\epsilon x}\right]^2,
+              \qquad x = \frac{\pi D \theta}{\lambda}
 
     Parameters
     ----------
     diameter : float
-        In metres; the default of 0.28 is the telescope that the paper aims at, twice HMI's.
+        :math:`D` in metres; the default of 0.28 is the telescope that the paper aims at, twice HMI's.
     wavelength : float
-        In Ångström.
+        :math:`\lambda` in Ångström.
+    obscuration : float
+        :math:`\epsilon`, the diameter of the obscuration in units of the aperture's: at least 0, less than 1.
+
+    References
+    ----------
+    * Born, M., & Wolf, E. 1999, Principles of Optics, 7th ed., Sect. 8.5.2 (disk) and 8.6.2 (annulus)
+    * O'Neill, E. L. 1956, J. Opt. Soc. Am. 46, 285: transfer function of an annulus
     """
+
+    round: ClassVar[bool] = True
 
     diameter: float = 0.28
     wavelength: float = 6173.0
+    obscuration: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.obscuration < 1:
+            msg = f"obscuration is {self.obscuration}, expected at least 0 and less than 1, the aperture itself"
+            raise ValueError(msg)
 
     @property
     def _cutoff(self):
         """Highest frequency passed, in cycles per arcsec."""
         return self.diameter / (self.wavelength * 1e-10) * np.deg2rad(1 / 3600)
 
+    @property
+    def limit(self):
+        """Frequency in cycles per arcsec beyond which nothing passes."""
+        return self._cutoff
+
     @u.quantity_input
     def profile(self, theta: u.arcsec):
-        """Return the PSF at an angle from the axis, per square arcsec: (2 J1(x)/x)^2 of unit energy."""
+        """Return the PSF at an angle from the axis, per square arcsec, with unit energy in the whole plane."""
         x = np.pi * self._cutoff * theta.to_value(u.arcsec)
         safe = np.where(x == 0, 1, x)
-        return np.where(x == 0, 1, (2 * special.j1(safe) / safe) ** 2) * np.pi / 4 * self._cutoff**2 / u.arcsec**2
+        if not self.obscuration:
+            return np.where(x == 0, 1, (2 * special.j1(safe) / safe) ** 2) * np.pi / 4 * self._cutoff**2 / u.arcsec**2
+        hole = self.obscuration**2
+        amplitude = 2 * special.j1(safe) / safe - 2 * self.obscuration * special.j1(self.obscuration * safe) / safe
+        amplitude = np.where(x == 0, 1 - hole, amplitude)
+        return amplitude**2 / (1 - hole) * np.pi / 4 * self._cutoff**2 / u.arcsec**2
 
     @u.quantity_input
     def transfer(self, frequency: u.arcsec**-1):
-        """Return the transfer function: the autocorrelation of a disk, zero beyond D / lambda."""
+        """Return the transfer function: the autocorrelation of the aperture, zero beyond D / lambda."""
         s = np.clip(np.abs(frequency.to_value(1 / u.arcsec)) / self._cutoff, 0, 1)
-        return 2 / np.pi * (np.arccos(s) - s * np.sqrt(1 - s**2))
+        if not self.obscuration:
+            return 2 / np.pi * (np.arccos(s) - s * np.sqrt(1 - s**2))
+        # Aperture minus hole, with itself: disk on disk, twice disk on hole, hole on hole.
+        overlaps = _overlap(2 * s, 1, 1) - 2 * _overlap(2 * s, 1, self.obscuration)
+        overlaps = overlaps + _overlap(2 * s, self.obscuration, self.obscuration)
+        return overlaps / (np.pi * (1 - self.obscuration**2))
 
 
-_PSFS = {"wachter": WachterPSF, "airy": AiryPSF}
-
-
-def psf_from_card(kind, **parameters):
-    """Return the PSF that a model card describes.
-
-    Parameters
-    ----------
-    kind : {"wachter", "airy"}
-        Which.
-    **parameters
-        Those of `WachterPSF` or `AiryPSF`.
-
-    Returns
-    -------
-    `WachterPSF` or `AiryPSF`
-
-    Raises
-    ------
-    ValueError
-        For an unknown `kind`.
-    """
-    if kind not in _PSFS:
-        msg = f"PSF {kind!r} is unknown, expected one of {sorted(_PSFS)}"
-        raise ValueError(msg)
-    return _PSFS[kind](**parameters)
+def _overlap(distance, large, small):
+    """Return the area that two disks of these radii have in common, their centres at a distance."""
+    safe = np.clip(distance, max(large - small, 1e-12), large + small)
+    from_large = (safe**2 + large**2 - small**2) / (2 * safe * large)
+    from_small = (safe**2 + small**2 - large**2) / (2 * safe * small)
+    kite = (large + small) ** 2 - safe**2, safe**2 - (large - small) ** 2
+    segments = large**2 * np.arccos(np.clip(from_large, -1, 1)) + small**2 * np.arccos(np.clip(from_small, -1, 1))
+    return segments - np.sqrt(np.clip(kite[0] * kite[1], 0, None)) / 2

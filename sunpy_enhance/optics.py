@@ -7,16 +7,26 @@ work on bare arrays take plate scales in arcsec per pixel; those that face the u
 import copy
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft, integrate, ndimage, special
 
 import astropy.units as u
 
-from ._psf import AiryPSF, WachterPSF, psf_from_card
+from ._psf import AiryPSF, WachterPSF
+from ._psf_card import psf_from_card
+from ._psf_couvidat import CouvidatPSF
+from ._psf_measured import MeasuredPSF
+from ._psf_pixel import PixelPSF
+from ._psf_yeo import YeoPSF
 
 __all__ = [
     "AiryPSF",
+    "CouvidatPSF",
+    "MeasuredPSF",
+    "PixelPSF",
     "WachterPSF",
+    "YeoPSF",
     "degrade",
+    "encircled_energy",
     "psf_from_card",
     "redegrade",
     "redegrade_image",
@@ -32,7 +42,8 @@ def transfer_function(psf, shape, plate_scale):
 
     Parameters
     ----------
-    psf : `WachterPSF`, `AiryPSF` or anything with their ``transfer``
+    psf : PSF
+        With ``round``, and a ``transfer`` of one frequency if it is; otherwise with ``transfer_xy`` of two.
     shape : (int, int)
         Shape of the image, (y, x).
     plate_scale : float
@@ -41,14 +52,49 @@ def transfer_function(psf, shape, plate_scale):
     Returns
     -------
     `numpy.ndarray`
-        float32, shape ``(y, x // 2 + 1)``.
+        Shape ``(y, x // 2 + 1)``; float32, or complex64 where the PSF is not symmetric about its origin.
     """
     qy = fft.fftfreq(shape[0], plate_scale).astype(np.float32)
     qx = fft.rfftfreq(shape[1], plate_scale).astype(np.float32)
+    if not psf.round:
+        values = psf.transfer_xy(qx / u.arcsec, qy[:, None] / u.arcsec)
+        return values.astype(np.complex64 if np.iscomplexobj(values) else np.float32)
     # A PSF that is round has a transfer function of one variable: a table saves the large special functions.
     table = np.linspace(0, np.hypot(0.5, 0.5) / plate_scale * 1.01, 8192)
     values = psf.transfer(table / u.arcsec)
     return np.interp(np.hypot(qy[:, None], qx), table, values).astype(np.float32)
+
+
+@u.quantity_input
+def encircled_energy(psf, radius: u.arcsec):
+    r"""Return the fraction of a PSF's energy within a circle about its origin.
+
+    .. math:: E(R) = 2 \pi R \int_0^\infty \bar{T}(q)\, J_1(2 \pi q R)\, \mathrm{d}q
+
+    with the mean :math:`\bar{T}` of the transfer function over all directions: the Hankel transform of order one
+    (Bracewell, R. N. 2000, The Fourier Transform and Its Applications, 3rd ed.), by Simpson's rule.
+
+    Parameters
+    ----------
+    psf : PSF
+        Such as `WachterPSF`.
+    radius : `~astropy.units.Quantity`
+        Angle, or an array of them.
+
+    Returns
+    -------
+    float or `numpy.ndarray`
+        Between 0 and 1, to some 1e-3.
+    """
+    radii = radius.to_value(u.arcsec)
+    # Ten steps for each turn of the Bessel function at the widest spacing, many at low frequencies, where halos are.
+    number = 2 * int(5000 + 20 * psf.limit * np.max(radii)) + 1
+    t = np.linspace(0, 1, number)
+    q = psf.limit * t**2
+    mean = (psf.transfer if psf.round else psf.mean_transfer)(q / u.arcsec)
+    weights = 4 * np.pi * psf.limit * t * mean
+    energies = [integrate.simpson(R * weights * special.j1(2 * np.pi * R * q), x=t) for R in np.ravel(radii)]
+    return np.reshape(energies, np.shape(radii))[()]
 
 
 def degrade(image, psf, plate_scale, *, periodic=False):
@@ -58,7 +104,8 @@ def degrade(image, psf, plate_scale, *, periodic=False):
     ----------
     image : `numpy.ndarray`
         Shape (y, x), finite.
-    psf : `WachterPSF`, `AiryPSF` or anything with their ``transfer``
+    psf : PSF
+        Such as `WachterPSF`.
     plate_scale : float
         Arcsec per pixel.
     periodic : bool
@@ -107,7 +154,7 @@ def redegrade_image(image, plate_scale, psf=None, target=None, *, margin=40.0):
     spectrum = fft.rfft2(padded, workers=-1, overwrite_x=True)
     del padded
     below = transfer_function(target, shape, plate_scale)
-    passed = below > _LOWEST_TARGET_TRANSFER
+    passed = np.abs(below) > _LOWEST_TARGET_TRANSFER
     spectrum *= np.where(passed, transfer_function(psf, shape, plate_scale) / np.where(passed, below, 1), 0)
     # The centre of a block lies half a pixel beyond the centre of its first pixel.
     spectrum *= np.exp(1j * np.pi * fft.fftfreq(shape[0])).astype(np.complex64)[:, None]

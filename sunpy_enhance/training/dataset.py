@@ -62,7 +62,7 @@ def sample_patches(
 
     Parameters
     ----------
-    truth : `sunpy_enhance.training.sources.Truth`
+    truth : `sunpy_enhance.training.truth.Truth`
     number : int
         How many patches.
     psf, target : PSF
@@ -118,9 +118,9 @@ class _Scene:
     ranges: dict
 
 
-def _file_scenes(entry, directory):
+def _file_scenes(entry, directory, observable):
     """Return the scenes of a file, which is cut into a part for training and one that is held out as it is read."""
-    for_training, for_test = read_truth(directory, entry)
+    for_training, for_test = read_truth(directory, entry, observable=observable)
     ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
     scenes = [("train", truth, entry["patches"], ranges) for _ in range(entry["scenes"]) for truth in for_training]
     scenes += [("held_out", truth, entry["test_patches"], {}) for truth in for_test]
@@ -194,10 +194,9 @@ def fill_patches(recipe, directory, allocate=None, *, progress=True):
     """
     allocate = allocate or (lambda part, name, shape: np.empty(shape, np.float32))  # noqa: ARG005
     sampling, settings = recipe.sampling(), recipe["patches"]
-    scenes = [scene for entry in recipe.table.get("files", []) for scene in _file_scenes(entry, directory)]
-    scenes += [
-        scene for entry in recipe.table.get("synthetic", []) for scene in _synthetic_scenes(entry, recipe["observable"])
-    ]
+    observable, table = recipe["observable"], recipe.table
+    scenes = [scene for entry in table.get("files", []) for scene in _file_scenes(entry, directory, observable)]
+    scenes += [scene for entry in table.get("synthetic", []) for scene in _synthetic_scenes(entry, observable)]
     size, halo = sampling["size"], sampling["halo"]
     filled = {}
     for part, key in (("train", "number"), ("held_out", "test_number")):

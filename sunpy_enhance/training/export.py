@@ -1,9 +1,6 @@
-"""From a trained network to one ONNX file with its card.
+"""From a trained network to one ONNX file with its card."""
 
-The graph is written operation by operation: it holds the plain convolutions and nothing else, and any
-onnxruntime of the last years reads it.
-"""
-
+import copy
 import functools
 import platform
 import subprocess
@@ -12,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from sunpy_enhance import ModelCard, __version__
+from sunpy_enhance.training._graph import graph_of
 
 __all__ = ["export", "make_card", "measure_halo"]
 
@@ -22,98 +20,44 @@ _OPSET = 17
 _CITATION = "Díaz Baso, C. J., & Asensio Ramos, A. 2018, A&A 614, A5, doi:10.1051/0004-6361/201731344"
 
 
-class _Graph:
-    """The operations of a graph, in order; each method appends one and returns the name of its output."""
-
-    def __init__(self):
-        self.nodes, self.initializers = [], []
-
-    def constant(self, array):
-        name = f"c{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def add(self, operation, *inputs, output=None, **attributes):
-        name = output or f"x{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
-        return name
-
-    def convolve(self, image, weight, bias=None, dilation=1):
-        inputs = [image, *(self.constant(p.detach().numpy()) for p in (weight, bias) if p is not None)]
-        return self.add("Conv", *inputs, kernel_shape=list(weight.shape[2:]), dilations=[dilation, dilation])
-
-    def crop(self, image, margin):
-        if not margin:
-            return image
-        indices = [np.array(values, np.int64) for values in ([margin] * 2, [-margin] * 2, [2, 3])]
-        return self.add("Slice", image, *(self.constant(values) for values in indices))
-
-
-def _hybrid_graph(network):
-    """Write `sunpy_enhance.training.networks.Hybrid.forward`."""
-    graph = _Graph()
-    image = "image"
-    if network.constant != 1:
-        constant = graph.constant(np.float32(network.constant))
-        image = graph.add("Div", image, constant)
-    linear = network.linear
-    dense, coarse = linear.kernels()
-    phases = graph.convolve(graph.crop(image, linear.halo - linear.narrow // 2), dense)
-    if linear.wide:
-        smooth = graph.convolve(graph.crop(image, linear.halo - linear.halo_of_coarse), linear.smoothing)
-        phases = graph.add("Add", phases, graph.convolve(smooth, coarse, dilation=linear.dilation))
-    if network.channels:
-        phases = _add_residual(graph, network, image, phases)
-    if network.constant != 1:
-        phases = graph.add("Mul", phases, constant)
-    graph.add("DepthToSpace", phases, blocksize=2, mode="CRD", output="enhanced")
-    return graph
-
-
-def _add_residual(graph, network, image, phases):
-    features = graph.add("Concat", graph.crop(image, network.linear.halo), phases, axis=1)
-    features = graph.add("Relu", graph.convolve(features, *network.first_convolution()))
-    for one, two in network.blocks:
-        inner = graph.add("Relu", graph.convolve(features, *one.parameters_of_convolution()))
-        inner = graph.convolve(inner, *two.parameters_of_convolution())
-        features = graph.add("Add", graph.crop(features, 2), inner)
-    residual = graph.convolve(features, network.last_convolution())
-    return graph.add("Add", graph.crop(phases, network.margin), residual)
-
-
-def measure_halo(run, halo, *, size=24, seed=0):
+def measure_halo(run, padding=0, *, seed=0):
     """Measure how far the influence of an input pixel reaches.
 
     Parameters
     ----------
     run : callable
-        (y + 2 halo, x + 2 halo) -> (2y, 2x), float32.
-    halo : int
-        By how much the network wants its input padded.
-    size : int
-        Input pixels restored in the measurement.
+        (y + 2 padding, x + 2 padding) -> (2y, 2x), float32.
+    padding : int
+        By how much the network wants its input padded; 0 where it pads by itself.
     seed : int
+        Of the image that it is measured on.
 
     Returns
     -------
     int
         Largest distance in input pixels, along an axis, at which an impulse changes the output.
+
+    Raises
+    ------
+    RuntimeError
+        Where the influence reaches farther than 128 pixels.
     """
-    # A random background keeps the ReLUs from hiding a part of the network.
-    image = np.random.default_rng(seed).normal(0, 1, (size + 2 * halo,) * 2).astype(np.float32)
-    before = run(image)
-    centre = size // 2
-    reach = 0
-    # An impulse in the row or column of the border of what is read reaches the output pixels farthest from it.
-    for position in (0, halo + centre, size + 2 * halo - 1):
+    rng = np.random.default_rng(seed)
+    for half in (16, 32, 64, 128):
+        # A random background keeps the ReLUs from hiding a part of the network.
+        image = rng.normal(0, 1, (2 * (half + padding) + 1,) * 2).astype(np.float32)
+        before, reach = run(image), 0
         for axis in (0, 1):
             changed = image.copy()
             # A strip across the other axis, so that kernels with zero taps here and there do not hide.
-            changed[(slice(None), position) if axis else (position, slice(None))] += 10.0
+            np.moveaxis(changed, axis, 0)[half + padding] += 10.0
             rows = np.flatnonzero((run(changed) != before).any(axis=1 - axis)) // 2
-            if rows.size:
-                reach = max(reach, int(np.abs(rows + halo - position).max()))
-    return reach
+            reach = max(reach, *np.abs(rows - half))
+        # It ended within what was looked at.
+        if reach < half:
+            return int(reach)
+    msg = f"the influence of a pixel reaches {half} pixels or farther: tiles cannot overlap by that much"
+    raise RuntimeError(msg)
 
 
 def make_card(recipe, network, metrics, *, mu_validated, halo):
@@ -122,7 +66,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
-    network : `~sunpy_enhance.training.networks.Hybrid`
+    network : `~sunpy_enhance.training.networks.Hybrid` or `~sunpy_enhance.training.paper.Paper`
     metrics : dict
         As `~sunpy_enhance.training.train.train` gives them.
     mu_validated : float
@@ -132,9 +76,10 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
     """
     observable = recipe["observable"]
     data = {entry["file"]: entry["sha256"] for entry in recipe.table.get("files", [])}
-    data["sunpy_enhance.training.synthetic"] = __version__
+    if recipe.table.get("synthetic"):
+        data["sunpy_enhance.training.synthetic"] = __version__
     return ModelCard(
-        name=recipe["name"] if network.channels else f"{recipe['name']}-linear",
+        name=recipe["name"],
         version=recipe["version"],
         licence="BSD-3-Clause",
         citation=_CITATION,
@@ -148,7 +93,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
         scale=2,
         halo=halo,
         multiple_of=1,
-        border="pad",
+        border=network.border,
         psf=dict(recipe["psf"]),
         target=dict(recipe["target"]),
         noise=recipe["noise"],
@@ -177,7 +122,8 @@ def export(recipe, network, metrics, path, *, mu_validated):
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
-    network : `~sunpy_enhance.training.networks.Hybrid`
+    network : `~sunpy_enhance.training.networks.Hybrid` or `~sunpy_enhance.training.paper.Paper`
+        On the CPU; it is put into evaluation mode.
     metrics : dict
         See `make_card`.
     path : path
@@ -192,12 +138,14 @@ def export(recipe, network, metrics, path, *, mu_validated):
     Raises
     ------
     RuntimeError
-        Where the file does not give what the network gives, or reaches farther than the network should.
+        Where the file does not give what the network gives, or does not reach as far as the network should.
+    TypeError
+        Where the network is of another kind.
     """
     import onnxruntime
     import torch
 
-    graph = _hybrid_graph(network)
+    graph = graph_of(network.eval())
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, f"y_{name}", f"x_{name}"])
         for name in ("image", "enhanced")
@@ -215,14 +163,20 @@ def export(recipe, network, metrics, path, *, mu_validated):
         return session.run(None, {"image": (image * network.constant)[None, None]})[0][0, 0] / network.constant
 
     noise = np.random.default_rng(0).normal(1, 0.2, (64 + 2 * network.halo,) * 2).astype(np.float32)
+    images = torch.from_numpy(noise * network.constant)[None, None]
     with torch.no_grad():
-        wanted = network(torch.from_numpy(noise * network.constant)[None, None])[0, 0].numpy() / network.constant
-    if np.abs(run(noise) - wanted).max() > 2e-5:
+        wanted, exact = (
+            same(part)[0, 0].numpy() / network.constant
+            for same, part in ((network, images), (copy.deepcopy(network).double(), images.double()))
+        )
+    # A deep network is only as exact as float32 lets it be.
+    rounding = np.abs(wanted - exact).max()
+    if np.abs(run(noise) - exact).max() > max(2e-5, 4 * rounding):
         msg = f"{path}: the exported graph does not give what the network gives"
         raise RuntimeError(msg)
     halo = measure_halo(run, network.halo)
-    if halo != network.halo:
-        msg = f"{path}: the measured halo is {halo} pixels, but the network pads by {network.halo}"
+    if halo != network.reach:
+        msg = f"{path}: the measured halo is {halo} pixels, but the network's layers add up to {network.reach}"
         raise RuntimeError(msg)
     card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo)
     helper.set_model_props(model, {"sunpy_enhance": card.to_json()})

@@ -159,6 +159,8 @@ class Hybrid(nn.Module):
         Of the `LinearFilter`.
     """
 
+    border = "pad"
+
     def __init__(self, channels=32, blocks=2, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
         super().__init__()
         self.channels, self.odd, self.constant, self.bfloat16 = channels, odd, constant, False
@@ -181,6 +183,21 @@ class Hybrid(nn.Module):
     def halo(self):
         """Input pixels used beyond the output on each side."""
         return self.linear.halo + self.margin
+
+    @property
+    def reach(self):
+        """Input pixels by which an input pixel's influence extends, along an axis."""
+        return self.halo
+
+    @property
+    def multiply_adds(self):
+        """Number of multiplications in the convolutions per input pixel."""
+        linear = self.linear
+        weights = [*linear.kernels(), linear.smoothing] if linear.wide else [linear.dense]
+        if self.channels:
+            inner = [layer.parameters_of_convolution()[0] for block in self.blocks for layer in block]
+            weights += [self.first_convolution()[0], *inner, self.last_convolution()]
+        return sum(weight.numel() for weight in weights)
 
     def first_convolution(self):
         """Return the plain weight and bias of the first convolution."""

@@ -32,11 +32,24 @@ class Recipe:
         return self.table[key]
 
     def network(self, **changes):
-        """Return the untrained network, with some of its parameters changed."""
-        from sunpy_enhance.training.networks import Hybrid
+        """Return the untrained network, with some of its parameters changed.
 
+        Raises
+        ------
+        ValueError
+            Where its kind is neither "hybrid" nor "paper".
+        """
+        from sunpy_enhance.training.networks import Hybrid
+        from sunpy_enhance.training.paper import Paper
+
+        kinds = {"hybrid": Hybrid, "paper": Paper}
+        parameters = {"kind": "hybrid"} | self["network"] | changes
+        kind = parameters.pop("kind")
+        if kind not in kinds:
+            msg = f"recipe {self['name']}: [network] kind is {kind!r}, expected one of {sorted(kinds)}"
+            raise ValueError(msg)
         odd = self["observable"] == "magnetogram"
-        return Hybrid(**(self["network"] | changes), odd=odd, constant=1000.0 if odd else 1.0)
+        return kinds[kind](**parameters, odd=odd, constant=1000.0 if odd else 1.0)
 
     def linear(self):
         """Return the linear filter to be fitted: what the network is measured against, whatever its kind."""

@@ -1,122 +1,45 @@
-"""Truth: images of the Sun sharper than the 28 cm telescope that the networks imitate.
+"""Sources of truth: images of the Sun sharper than the 28 cm telescope that the networks imitate.
 
-A source is a list of `Truth`: one image each, in the unit that a network works in, with its plate scale.
-Files are named in the recipe with their SHA-256; what has to be done to them to serve as truth is a
-function here, named in the recipe too.
+A source is a list of `~sunpy_enhance.training.truth.Truth`, one image each, in the unit that a network works in, with
+its plate scale. Recipes name files in their tables ``[[files]]``, whose keys `read_truth` explains.
 """
 
 import dataclasses
+import functools
 import hashlib
+import os
 from pathlib import Path
 
-import numpy as np
-from scipy import fft, ndimage
+import astropy.units as u
 
-from astropy.io import fits
-
+from sunpy_enhance.training.arrays import read_images
+from sunpy_enhance.training.cubes import cube_files, read_cube, to_quantity
+from sunpy_enhance.training.holdout import hold_out
+from sunpy_enhance.training.muram import is_muram, muram_files, read_muram
+from sunpy_enhance.training.preparations import PREPARATIONS
 from sunpy_enhance.training.synthetic import synthetic_sun
+from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["PREPARATIONS", "Truth", "read_truth", "sha256", "synthetic_truth"]
+__all__ = ["Truth", "file_hashes", "read_truth", "sha256", "synthetic_truth"]
 
-
-@dataclasses.dataclass(frozen=True)
-class Truth:
-    """One sharp image.
-
-    Parameters
-    ----------
-    image : `numpy.ndarray`
-        (y, x), in units of the quiet Sun or in gauss.
-    plate_scale : float
-        Arcsec per pixel.
-    source : str
-        What the tables call it.
-    periodic : bool
-        Whether the image continues at its opposite border; otherwise its mirror image continues it.
-    """
-
-    image: np.ndarray
-    plate_scale: float
-    source: str
-    periodic: bool = False
-
-    def __post_init__(self):
-        if not np.isfinite(self.image).all():
-            msg = f"{self.source}: the image has pixels that are not finite, expected a truth without gaps"
-            raise ValueError(msg)
+_UNITS = {"continuum": "", "magnetogram": "G"}
 
 
-def _quiet_gain(shape, plate_scale):
-    """Gain that gives SST wide-band granulation near 854 nm the spectrum of 617 nm continuum.
-
-    The line forms higher up, where granulation has a third of its contrast: a factor of 3.1 gives the small
-    scales the power of radiative-MHD simulations. Scales above some 4 arcsec, where the image shows
-    other things than granulation, keep about half of that.
-    """
-    q = np.hypot(fft.fftfreq(shape[0], plate_scale)[:, None], fft.rfftfreq(shape[1], plate_scale))
-    return 1.5 + 1.6 / (1 + np.exp(-(q - 0.28) / 0.06))
-
-
-def sst_quiet(image, plate_scale):
-    """Quiet Sun of SST/CRISP wide band near 854 nm as 617 nm continuum, in units of its mean."""
-    image = image / image.mean() - 1
-    ny, nx = image.shape
-    mirrored = np.pad(image, ((0, ny), (0, nx)), mode="symmetric")
-    spectrum = fft.rfft2(mirrored) * _quiet_gain(mirrored.shape, plate_scale)
-    return np.maximum(1 + fft.irfft2(spectrum, s=mirrored.shape)[:ny, :nx], 0.05)
-
-
-def sst_spot(image, plate_scale):
-    """Sunspot of SST/CRISP wide band near 854 nm as 617 nm continuum, in units of the quiet Sun.
-
-    The mean intensities of umbra and penumbra are lowered to those of the continuum by a power law, and the
-    fine structure is raised as in `sst_quiet` where it is granulation, by two thirds of that in the spot.
-    """
-    image = image / np.percentile(image, 60)
-    large = ndimage.gaussian_filter(image, 1.2 / plate_scale, mode="mirror")
-    gain = np.interp(large, [0.5, 0.9], [2.0, 3.1])
-    return np.maximum(large**1.4 * (1 + gain * (image / large - 1)), 0.03)
-
-
-def as_is(image, plate_scale):  # noqa: ARG001 (one signature for all)
-    """Take the image as it is."""
-    return image
-
-
-def shrunk_field(image, plate_scale, *, largest=3600.0):  # noqa: ARG001
-    """Make a finely structured field of a remapped HMI magnetogram.
-
-    It is shrunk by its plate scale in the recipe: never truth of what was observed, but a source of shapes that
-    fields really have. The noise is taken off, and fields are raised towards kilogauss, which HMI's pixels dilute.
-    """
-    smooth = ndimage.gaussian_filter(image, 0.7)
-    quiet = smooth - np.clip(smooth, -15, 15)
-    return largest * np.tanh(1.5 * quiet / largest)
-
-
-PREPARATIONS = {"as_is": as_is, "shrunk_field": shrunk_field, "sst_quiet": sst_quiet, "sst_spot": sst_spot}
-
-
-def sha256(path):
-    """Return the SHA-256 of a file."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def read_truth(directory, entry):
-    """Read a file of the recipe; return the part for training and the part held out.
+def read_truth(directory, entry, *, observable=None):
+    """Read the files of one entry of a recipe; return the part for training and the part held out.
 
     Parameters
     ----------
     directory : path
         Where the files are.
     entry : dict
-        The recipe's table: ``file``, ``sha256``, ``source``, ``plate_scale``, ``prepare``, ``extension`` (0),
-        ``axis`` and ``held_out`` (fraction of that axis, at its end if positive, at its beginning if negative).
+        A table ``[[files]]`` of the recipe, see the notes.
+    observable : {"continuum", "magnetogram"}, optional
+        What the recipe is for: the unit of the truth is then checked, and of a source of both one is chosen.
 
     Returns
     -------
-    train, held_out : list of `Truth`
+    train, held_out : list of `~sunpy_enhance.training.truth.Truth`
         Cut apart before anything is convolved, with a gap between them, so that neither has seen the other.
 
     Raises
@@ -124,32 +47,186 @@ def read_truth(directory, entry):
     FileNotFoundError
         Where the file is not in `directory`.
     ValueError
-        Where it is another file than the recipe's, or no image.
+        Where it is another file than the recipe's, or no truth: truncated, with gaps, or in another unit.
+
+    Notes
+    -----
+    What is read:
+
+    ``file``
+        Path in `directory`, or a pattern like ``run/I_out.*`` for several snapshots. By its name it is an image, or a
+        series of images with the time first (``.fits``, ``.npy``, ``.h5``, ``.hdf5``); output of MURaM (see
+        `~sunpy_enhance.training.muram.read_muram`); or the description of cubes of any code (``.toml``, see
+        `~sunpy_enhance.training.cubes.read_cube`).
+    ``sha256``
+        Of the file; a table {name = hash} of several. May be missing, but not in what others are to repeat.
+    ``source``
+        What the tables call it; by default the code, or the name of the file.
+    ``licence``
+        Under which terms it is given.
+    ``extension``, ``dataset``
+        Which one of a FITS (0) or HDF5 file.
+
+    What the pixels are; a description of cubes says all this itself:
+
+    ``plate_scale``, or ``grid`` and ``distance``
+        Arcsec per pixel; or the horizontal spacing in km and the observer's distance in au (1), or strings with other
+        units, "0.3 AU". MURaM has the grid in its header.
+    ``unit``
+        Of a field in images (by default what the file says, else gauss).
+    ``level``
+        Intensity of the quiet Sun in the file's numbers, or "mean". By default images are left as they are, and MURaM
+        is divided by the mean.
+    ``periodic``
+        Whether the images continue at the opposite border: false for images, true for simulations.
+    ``vertical``, ``log_tau``
+        For MURaM: which direction of the header is the vertical, and the layer of a cube.
+    ``prepare``
+        Name of a function of `sunpy_enhance.training.preparations`, by default "as_is".
+
+    What is held out:
+
+    ``held_out``
+        Fraction of the axis, at its end if positive, at its beginning if negative; by default nothing, 1.0 for all.
+    ``axis``
+        0 (y, the default) or 1 (x) of every image, or "time": whole snapshots, in the order of their names.
+    ``time_gap``
+        How many snapshots to leave out between the parts (0). Granules live for some ten minutes.
     """
-    path = Path(directory) / entry["file"]
-    if not path.exists():
-        msg = f"training file {path} does not exist: give its folder with --data"
+    if directory is None:
+        msg = f"the recipe names the file {entry['file']}, and no folder is given: give it with --data"
         raise FileNotFoundError(msg)
-    if sha256(path) != entry["sha256"]:
-        msg = f"training file {path} is not the recipe's: its SHA-256 is {sha256(path)}"
+    _check_hashes(directory, entry)
+    truths = [truth for path in _paths(directory, entry) for truth in _read(path, entry, observable)]
+    if (prepare := PREPARATIONS.get(entry.get("prepare", "as_is"))) is None:
+        msg = f"training file {entry['file']} has prepare = {entry['prepare']!r}, expected one of {list(PREPARATIONS)}"
         raise ValueError(msg)
-    image = np.asarray(fits.getdata(path, entry.get("extension", 0)), dtype=float)
-    if image.ndim != 2:
-        msg = f"training file {path} has {image.ndim} dimensions, expected an image"
+    truths = [dataclasses.replace(truth, image=prepare(truth.image, truth.plate_scale)) for truth in truths]
+    for truth in truths if observable else []:
+        _check_unit(truth, observable, entry["file"])
+    return hold_out(
+        truths,
+        entry.get("held_out", 0),
+        entry.get("axis", 0),
+        time_gap=entry.get("time_gap", 0),
+        name=f"training file {entry['file']}",
+    )
+
+
+def _paths(directory, entry):
+    directory, name = Path(directory), entry["file"]
+    paths = sorted(directory.glob(name)) if "*" in name else [directory / name]
+    if not paths or not paths[0].exists():
+        msg = f"training file {directory / name} does not exist: give its folder with --data"
+        raise FileNotFoundError(msg)
+    return paths
+
+
+def _read(path, entry, observable):
+    """Read one file as a list of truths, one for each snapshot, in the unit of the networks."""
+    given = {key: entry[key] for key in ("source", "licence") if key in entry}
+    distance = to_quantity(entry.get("distance", 1), u.au, path, "distance")
+    grid = to_quantity(entry["grid"], u.km, path, "grid") if "grid" in entry else None
+    if path.suffix == ".toml":
+        return [dataclasses.replace(truth, **given) for truth in read_cube(path, observable)]
+    if is_muram(path):
+        options = {key: entry[key] for key in ("vertical", "log_tau", "level") if key in entry}
+        return [read_muram(path, grid=grid, distance=distance, **options, **given)]
+    if "plate_scale" in entry:
+        plate_scale = to_quantity(entry["plate_scale"], u.arcsec, path, "plate_scale").value
+    elif grid is not None:
+        plate_scale = angular_size(grid, distance).value
+    else:
+        msg = f"training file {path} has neither 'plate_scale' nor 'grid' in the recipe: give one of them"
         raise ValueError(msg)
-    plate_scale = entry["plate_scale"]
-    image = PREPARATIONS[entry["prepare"]](image, plate_scale)
-    fraction, axis = entry.get("held_out", 0), entry.get("axis", 0)
-    cut = round(image.shape[axis] * (1 - fraction if fraction >= 0 else -fraction))
-    gap = round(1.5 / plate_scale)
-    first, second = (image[:cut], image[cut + gap :]) if axis == 0 else (image[:, :cut], image[:, cut + gap :])
-    train, held_out = (first, second) if fraction >= 0 else (second, first)
-    parts = [[Truth(part, plate_scale, entry["source"])] if part.size else [] for part in (train, held_out)]
-    return parts[0], parts[1] if fraction else []
+    images, unit = read_images(path, dataset=entry.get("dataset"), extension=entry.get("extension", 0))
+    unit, level = entry.get("unit", unit), entry.get("level")
+    truth = functools.partial(
+        Truth,
+        plate_scale=float(plate_scale),
+        periodic=entry.get("periodic", False),
+        unit=_UNITS.get(observable),
+        **{"source": path.name} | given,
+    )
+    return [truth(calibrate(image, observable, path, unit=unit, level=level)) for image in images]
+
+
+def _check_unit(truth, observable, file):
+    """Raise where a truth cannot be in the unit of an observable."""
+    if truth.unit != _UNITS[observable]:
+        msg = f"training file {file} is not of the observable {observable}, which the recipe is for: give another file"
+        raise ValueError(msg)
+    if observable == "continuum" and not 0.01 < (mean := truth.image.mean()) < 10:
+        msg = f"training file {file} has a mean of {mean:.4g}, expected the quiet Sun to be 1: give its 'level'"
+        raise ValueError(msg)
+    if observable == "magnetogram" and not 1 < (largest := abs(truth.image).max()) < 1e5:
+        msg = f"training file {file} has a largest field of {largest:.4g}, expected gauss: give its 'unit'"
+        raise ValueError(msg)
+
+
+def sha256(path):
+    """Return the SHA-256 of a file."""
+    status = Path(path).stat()
+    return _sha256(Path(path), status.st_size, status.st_mtime_ns)
+
+
+@functools.cache  # cubes are large, and asked for when they are read and again for the card
+def _sha256(path, size, changed):  # noqa: ARG001 (they tell one state of the file from another)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_hashes(directory, entries):
+    """Return the SHA-256 of every file that some entries of a recipe are read from, whether they give it or not.
+
+    Parameters
+    ----------
+    directory : path
+        Where the files are.
+    entries : list of dict
+        The tables ``[[files]]`` of a recipe.
+
+    Returns
+    -------
+    dict
+        {path in the directory: hash}. Output of MURaM comes with its headers and optical depths, a description of
+        cubes with all that it names.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where a file is missing.
+    """
+    hashes = {}
+    for entry in entries:
+        for path in _paths(directory, entry):
+            files = cube_files(path) if path.suffix == ".toml" else muram_files(path) if is_muram(path) else [path]
+            for file in files:
+                if not file.exists():
+                    msg = f"training file {file} does not exist: {path} needs it"
+                    raise FileNotFoundError(msg)
+                hashes[Path(os.path.relpath(file, directory)).as_posix()] = sha256(file)
+    return hashes
+
+
+def _check_hashes(directory, entry):
+    """Raise where an entry has hashes, and the files have others."""
+    if "sha256" not in entry:
+        return
+    expected, found = entry["sha256"], file_hashes(directory, [entry])
+    if isinstance(expected, str):
+        if len(found) > 1:
+            msg = f"training file {entry['file']} is read from {list(found)}, expected 'sha256' to be a table of hashes"
+            raise ValueError(msg)
+        expected = dict.fromkeys(found, expected)
+    for name, digest in found.items():
+        if expected.get(name) != digest:
+            msg = f"training file {Path(directory) / name} is not the recipe's: its SHA-256 is {digest}"
+            raise ValueError(msg)
 
 
 def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
-    """Return a scene of `sunpy_enhance.training.synthetic` as `Truth`.
+    """Return a scene of `sunpy_enhance.training.synthetic` as `~sunpy_enhance.training.truth.Truth`.
 
     Parameters
     ----------
@@ -163,4 +240,4 @@ def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
     """
     scene = synthetic_sun(kind, shape, seed=seed, mu=mu)
     image = scene.continuum if observable == "continuum" else scene.field
-    return Truth(image, scene.plate_scale, f"synthetic {kind}", periodic=True)
+    return Truth(image, scene.plate_scale, f"synthetic {kind}", periodic=True, unit=_UNITS[observable])

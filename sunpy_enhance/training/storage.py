@@ -12,6 +12,7 @@ import numpy as np
 
 from sunpy_enhance import __version__
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, fill_patches
+from sunpy_enhance.training.sources import file_hashes
 
 __all__ = ["open_dataset", "write_dataset"]
 
@@ -56,13 +57,13 @@ def write_dataset(recipe, directory, path, *, progress=True):
             parts = fill_patches(recipe, directory, allocate, progress=progress)
             for part, patches in zip(("train", "held_out"), parts, strict=True):
                 file[part].create_dataset("sources", data=patches.sources, dtype=h5py.string_dtype())
-            file.attrs.update(_attributes(recipe))
+            file.attrs.update(_attributes(recipe, directory))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _attributes(recipe):
+def _attributes(recipe, directory):
     files = recipe.table.get("files", [])
     return {
         "format": FORMAT,
@@ -70,7 +71,7 @@ def _attributes(recipe):
         "recipe": recipe.text,
         "seed": recipe["seed"],
         "held_out_seeds": HELD_OUT_SEEDS,
-        "sha256": json.dumps({entry["file"]: entry.get("sha256") for entry in files}),
+        "sha256": json.dumps(file_hashes(directory, files)),
         "licences": json.dumps({entry["file"]: entry.get("licence") for entry in files}),
         "plate_scale": recipe["plate_scale"],
         "noise": recipe["noise"],  # not in the patches: it is drawn anew whenever they are used

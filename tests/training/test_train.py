@@ -24,7 +24,7 @@ import sunpy_enhance  # noqa: E402
 from sunpy_enhance import available_models  # noqa: E402
 from sunpy_enhance._network import load_network  # noqa: E402
 from sunpy_enhance.cli import main  # noqa: E402
-from sunpy_enhance.training import export, loop, train  # noqa: E402
+from sunpy_enhance.training import loop, train  # noqa: E402
 from sunpy_enhance.training import metrics as metrics_module  # noqa: E402
 from sunpy_enhance.training import recipe as recipe_module  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate  # noqa: E402
@@ -355,7 +355,6 @@ def test_a_dataset_that_is_not_there_is_made_and_kept(recipe_file, no_limb):
 
 @pytest.mark.parametrize("name", ["paper", "paper-magnetogram"])
 def test_the_paper_s_recipe_runs_on_data_of_the_package(name, tmp_path, no_limb):
-    pytest.importorskip("sunpy_enhance.training.paper", reason="the paper's network is not there yet")
     scene = {"shape": [128, 128], "scenes": 1, "patches": 3, "test_scenes": 1, "test_patches": 2}
     changes = {
         "synthetic": [{"kind": kind, **scene} for kind in ("quiet", "network", "plage", "pores", "spot")],
@@ -407,40 +406,6 @@ def test_shipped_networks_are_of_the_shipped_recipes(name):
     # The recipe of the linear filter is that of the network, and what it says itself before.
     assert linear.text.endswith(cards[f"{name}-linear"].recipe)
     assert cards[f"{name}-linear"].halo == linear.network().halo
-
-
-def test_export_that_differs_is_not_written(recipe_file, monkeypatch, tmp_path):
-    recipe = recipe_module.read_recipe(recipe_file)
-    network = recipe.network().eval()
-    torch.nn.init.normal_(network.last, std=0.1)
-    monkeypatch.setattr(export, "_add_residual", lambda graph, network, image, phases: graph.crop(phases, 4))
-    with pytest.raises(RuntimeError, match="does not give what the network gives"):
-        export.export(recipe, network, {}, tmp_path / "out.onnx", mu_validated=1.0)
-    assert not list(tmp_path.glob("out*"))
-
-
-def test_halo_is_measured():
-    kernel = np.zeros((1, 1, 7, 7), np.float32)
-    kernel[0, 0, 3, 1] = 1  # two pixels to the left, though the network pads by three
-
-    def run(image):
-        inner = image[3:-3, 1:-5]
-        return inner.repeat(2, 0).repeat(2, 1)
-
-    assert export.measure_halo(run, 3) == 2
-
-
-def test_card_and_graph_are_in_one_checked_file(recipe_file, tmp_path):
-    recipe = recipe_module.read_recipe(recipe_file)
-    network = recipe.network().eval()
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    card = export.export(recipe, network, {}, tmp_path / "out.onnx", mu_validated=0.5)
-    model = onnx.load(tmp_path / "out.onnx")
-    onnx.checker.check_model(model)
-    assert {"Conv", "Relu", "DepthToSpace"} <= {node.op_type for node in model.graph.node}
-    assert card.halo == network.halo
-    assert load_network(tmp_path / "out.onnx", "cpu").card == card
 
 
 def test_metrics_of_a_known_error():

@@ -1,0 +1,226 @@
+"""Cubes of any simulation: the layer of an optical depth, and the TOML file that describes what lies where."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+import astropy.units as u
+
+from sunpy_enhance.training.arrays import open_array, read_images
+from sunpy_enhance.training.truth import Truth, angular_size, calibrate
+
+__all__ = ["at_log_tau", "cube_files", "read_cube", "to_quantity"]
+
+# Rows of columns that are in memory at once: a few ten megabytes of the largest cubes.
+_ROWS = 8
+
+
+def at_log_tau(values, tau, log_tau=0.0, *, axes="zyx", snapshot=0, logarithmic=False):
+    """Interpolate a cube to the layer of an optical depth, column by column.
+
+    Between the two grid points about the layer the values are taken to be linear in the logarithm of the optical
+    depth, which is what they are nearly in an atmosphere that is stratified exponentially. Where a column passes
+    through the optical depth more than once, the layer is the outermost: that is what is seen from above.
+
+    Parameters
+    ----------
+    values, tau : array-like
+        Cubes of one shape; a few rows of them are in memory at once. It does not matter which end is the top.
+    log_tau : float
+        Decadic logarithm of the optical depth.
+    axes : str
+        Order of the axes as NumPy sees them: z is the vertical, t (may be missing) counts snapshots.
+    snapshot : int
+        Which one, where there is an axis t.
+    logarithmic : bool
+        Whether `tau` holds decadic logarithms.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        (y, x).
+
+    Raises
+    ------
+    ValueError
+        Where the cubes differ in shape, the optical depth is negative or not finite, or a column does not reach it.
+    """
+    if values.shape != tau.shape or len(axes) != len(values.shape) or sorted(axes.replace("t", "")) != ["x", "y", "z"]:
+        msg = f"the cube is {values.shape} and its optical depth {tau.shape}, expected two of the axes {axes!r}"
+        raise ValueError(msg)
+    space = axes.replace("t", "")
+    order = [space.index(letter) for letter in "zyx"]
+    rows = next(letter for letter in space if letter != "z")  # the slower one, so that files are read in long pieces
+    sheet = np.empty([values.shape[axes.index(letter)] for letter in "yx"])
+    for start in range(0, values.shape[axes.index(rows)], _ROWS):
+        part = slice(start, start + _ROWS)
+        index = tuple({"t": snapshot, rows: part}.get(letter, slice(None)) for letter in axes)
+        block, depth = (np.asarray(cube[index], dtype=float).transpose(order) for cube in (values, tau))
+        if not np.isfinite(depth).all():
+            msg = "the optical depth has values that are not finite, expected none"
+            raise ValueError(msg)
+        if not logarithmic:
+            if depth.min() < 0:
+                msg = f"the optical depth goes down to {depth.min():.3g}, expected no negative one: is it a logarithm?"
+                raise ValueError(msg)
+            depth = np.log10(np.maximum(depth, np.finfo(float).tiny))
+        sheet[part if rows == "y" else (slice(None), part)] = _layer(block, depth, log_tau)
+    return sheet
+
+
+def _layer(values, depth, log_tau):
+    """Interpolate (z, y, x) linearly to where the depth first comes to log_tau, from the top."""
+    if depth[0].mean() > depth[-1].mean():
+        values, depth = values[::-1], depth[::-1]
+    deeper = depth >= log_tau
+    below = deeper.argmax(axis=0)
+    if not deeper.any(axis=0).all() or (depth[0] > log_tau).any():
+        low, high = depth[0].max(), depth.max(axis=0).min()
+        msg = f"log tau goes from {low:.2f} to {high:.2f} in all columns, expected that it passes {log_tau}"
+        raise ValueError(msg)
+    below = np.maximum(below, 1)[None]
+    upper, lower = (np.take_along_axis(depth, index, 0)[0] for index in (below - 1, below))
+    first, second = (np.take_along_axis(values, index, 0)[0] for index in (below - 1, below))
+    weight = (log_tau - upper) / (lower - upper)
+    return (1 - weight) * first + weight * second
+
+
+def to_quantity(value, unit, path, key):
+    """Read a quantity of a TOML file: "48 km", or a number in the unit given.
+
+    Raises
+    ------
+    ValueError
+        Where it is not a positive quantity of that kind.
+    """
+    try:
+        quantity = u.Quantity(value, None if isinstance(value, str) else unit).to(unit)
+    except (TypeError, ValueError) as error:  # a conversion that is not possible is a ValueError too
+        msg = f"{path}: {key!r} is {value!r}, expected a quantity that is convertible to {unit}"
+        raise ValueError(msg) from error
+    if not quantity > 0:
+        msg = f"{path}: {key!r} is {value!r}, expected more than zero"
+        raise ValueError(msg)
+    return quantity
+
+
+def _read_sidecar(path):
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path} is no TOML file: {error}"
+        raise ValueError(msg) from error
+
+
+def cube_files(path):
+    """Return the paths of a description of cubes and of all files that it names."""
+    path, table = Path(path), _read_sidecar(path)
+    sections = [table[name] for name in ("continuum", "magnetogram") if name in table]
+    sections += [section["tau"] for section in sections if "tau" in section]
+    return [path, *dict.fromkeys(path.parent / section["file"] for section in sections if "file" in section)]
+
+
+def read_cube(path, observable=None):
+    """Read what a TOML file describes: images or cubes of Stein & Nordlund, Bifrost, CO5BOLD, or any other code.
+
+    ::
+
+        code = "Bifrost"
+        licence = "CC BY 4.0"       # may be missing
+        grid = "48 km"              # horizontally; or plate_scale = 0.066 (arcsec)
+        distance = "1 AU"           # the default
+        periodic = true             # the default
+
+        [continuum]                 # one of the two tables may be missing
+        file = "intensity.npy"      # beside the TOML file; .npy, .h5, .hdf5 or .fits
+        axes = "tyx"                # as NumPy sees them: t snapshots, z vertical; the default is "yx" or "tyx"
+        level = "mean"              # the default; or the intensity of the quiet Sun, in the file's numbers
+
+        [magnetogram]
+        file = "field.h5"
+        dataset = "Bz"              # of an HDF5 file; `extension` of a FITS file
+        axes = "xyz"
+        unit = "kG"                 # needed if the file does not say it; "1121 G" for code units of that size
+        log_tau = -1.0              # with an axis z: of the layer to take, the default is 0
+        tau = { file = "tau.h5", dataset = "tau", logarithmic = false }
+
+    Parameters
+    ----------
+    path : path
+        The TOML file.
+    observable : {"continuum", "magnetogram"}, optional
+        Which table; not needed where there is one only.
+
+    Returns
+    -------
+    list of `~sunpy_enhance.training.truth.Truth`
+        One for each snapshot.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where a file is missing.
+    ValueError
+        Where the description lacks something, or a file is not as described.
+    """
+    path, table = Path(path), _read_sidecar(path)
+    known = [name for name in ("continuum", "magnetogram") if name in table]
+    observable = known[0] if observable is None and len(known) == 1 else observable
+    if observable not in known:
+        msg = f"{path} describes {known}, expected a table for the observable {observable!r}"
+        raise ValueError(msg)
+    section = table[observable]
+    if "file" not in section or ("z" in section.get("axes", "") and "file" not in section.get("tau", {})):
+        msg = f"{path}: [{observable}] has to name its 'file', and with an axis z also tau = {{ file = ... }}"
+        raise ValueError(msg)
+    if "plate_scale" in table:
+        plate_scale = to_quantity(table["plate_scale"], u.arcsec, path, "plate_scale")
+    elif "grid" in table:
+        grid = to_quantity(table["grid"], u.km, path, "grid")
+        plate_scale = angular_size(grid, to_quantity(table.get("distance", 1), u.au, path, "distance"))
+    else:
+        msg = f"{path} has neither 'grid' nor 'plate_scale': give the spacing of the pixels, like grid = \"48 km\""
+        raise ValueError(msg)
+    images, unit = _read_section(path.parent, section)
+    unit = section.get("unit", unit)
+    if observable == "magnetogram" and not unit:
+        msg = f'{path}: [magnetogram] has no \'unit\', expected that of the field\'s numbers, like "G" or "kG"'
+        raise ValueError(msg)
+    level = section.get("level", "mean")
+    return [
+        Truth(
+            calibrate(image, observable, path.parent / section["file"], unit=unit, level=level),
+            float(plate_scale.value),
+            table.get("code", path.stem),
+            periodic=table.get("periodic", True),
+            unit="G" if observable == "magnetogram" else "",
+            licence=table.get("licence", ""),
+        )
+        for image in images
+    ]
+
+
+def _read_section(folder, section):
+    """Return the images (y, x) of a table, and the unit that the file itself gives."""
+
+    def options(table):
+        return {key: table[key] for key in ("dataset", "extension") if key in table}
+
+    path, axes = folder / section["file"], section.get("axes")
+    if "z" not in (axes or ""):
+        return read_images(path, axes=axes, **options(section))
+    tau = section["tau"]
+    with (
+        open_array(path, **options(section)) as (values, unit),
+        open_array(folder / tau["file"], **options(tau)) as (depth, _),
+    ):
+        series = range(values.shape[axes.index("t")]) if "t" in axes and values.ndim == len(axes) else [0]
+        log_tau, logarithmic = section.get("log_tau", 0.0), tau.get("logarithmic", False)
+        try:
+            return [
+                at_log_tau(values, depth, log_tau, axes=axes, snapshot=t, logarithmic=logarithmic) for t in series
+            ], unit
+        except ValueError as error:
+            msg = f"training file {path}: {error}"
+            raise ValueError(msg) from error

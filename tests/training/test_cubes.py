@@ -1,0 +1,128 @@
+"""Layers of cubes, and cubes that a TOML file describes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import DEPTHS, SIDECAR, atmosphere, write_sidecar
+
+import astropy.units as u
+
+from sunpy_enhance.training.cubes import at_log_tau, cube_files, read_cube
+from sunpy_enhance.training.truth import angular_size
+
+
+@given(
+    axes=st.permutations("zyx").map("".join),
+    shape=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    layer=st.floats(-4.5, 2.5),
+    upwards=st.booleans(),
+    logarithmic=st.booleans(),
+)
+def test_a_field_linear_in_log_tau_is_exact(axes, shape, layer, upwards, logarithmic):
+    field, log_tau, expected = atmosphere(shape, upwards=upwards)
+    order = ["zyx".index(letter) for letter in axes]
+    tau = log_tau if logarithmic else 10**log_tau
+    sheet = at_log_tau(field.transpose(order), tau.transpose(order), layer, axes=axes, logarithmic=logarithmic)
+    np.testing.assert_allclose(sheet, expected(layer), rtol=1e-9, atol=1e-8)
+
+
+def test_the_layer_at_a_grid_point_is_that_point():
+    field = np.random.default_rng(0).normal(size=(len(DEPTHS), 4, 3))
+    log_tau = np.broadcast_to(DEPTHS[:, None, None], field.shape)
+    for k in (0, 5, len(DEPTHS) - 1):
+        np.testing.assert_allclose(at_log_tau(field, log_tau, DEPTHS[k], logarithmic=True), field[k])
+
+
+def test_the_outermost_layer_is_what_is_seen():
+    log_tau = np.array([-3.0, -1.0, 1.0, -1.0, 1.0, 3.0])[:, None, None]
+    field = np.array([0.0, 1.0, 2.0, 30.0, 40.0, 50.0])[:, None, None]
+    assert at_log_tau(field, log_tau, logarithmic=True) == 1.5
+    assert at_log_tau(field[::-1], log_tau[::-1], logarithmic=True) == 1.5
+
+
+def test_vacuum_on_top_does_no_harm():
+    tau = np.array([0.0, 0.1, 10.0])[:, None, None]
+    assert at_log_tau(np.array([5.0, 1.0, 2.0])[:, None, None], tau) == pytest.approx(1.5)
+
+
+def test_depths_that_are_none_are_named():
+    field, log_tau, _ = atmosphere()
+    with pytest.raises(ValueError, match=r"log tau goes from -4\.9.* in all columns, expected that it passes -6"):
+        at_log_tau(field, log_tau, -6, logarithmic=True)
+    with pytest.raises(ValueError, match="expected that it passes 4"):
+        at_log_tau(field, log_tau, 4, logarithmic=True)
+    with pytest.raises(ValueError, match="is it a logarithm"):
+        at_log_tau(field, log_tau)
+    with pytest.raises(ValueError, match="expected two of the axes 'zyx'"):
+        at_log_tau(field[1:], log_tau)
+    log_tau[3, 2, 1] = np.nan
+    with pytest.raises(ValueError, match="values that are not finite"):
+        at_log_tau(field, log_tau, logarithmic=True)
+
+
+@pytest.fixture
+def sidecar(tmp_path):
+    return write_sidecar(tmp_path)
+
+
+def test_pair_that_a_sidecar_describes(sidecar):
+    continuum, field = (read_cube(sidecar, observable) for observable in ("continuum", "magnetogram"))
+    assert len(continuum) == len(field) == 2
+    np.testing.assert_allclose(continuum[1].image.T, np.load(sidecar.with_name("intensity.npy"))[1] / 4e10)
+    for seed in (0, 1):
+        np.testing.assert_allclose(field[seed].image, atmosphere(seed=seed)[2](-1.0))
+    for truth, unit in ((continuum[0], ""), (field[0], "G")):
+        assert truth.image.shape == (11, 9)
+        assert (truth.source, truth.licence, truth.unit, truth.periodic) == ("Bifrost", "CC BY 4.0", unit, True)
+        assert truth.plate_scale == pytest.approx(angular_size(48 * u.km).value)
+
+
+def test_files_of_a_sidecar(sidecar):
+    assert [path.name for path in cube_files(sidecar)] == ["cube.toml", "intensity.npy", "field.h5", "tau.npy"]
+
+
+def test_distance_and_plate_scale(sidecar):
+    sidecar.write_text(SIDECAR.replace('grid = "48 km"', 'grid = "0.096 Mm"\ndistance = "0.5 AU"\nperiodic = false'))
+    truth = read_cube(sidecar, "continuum")[0]
+    assert truth.plate_scale == pytest.approx(4 * angular_size(48 * u.km).value)
+    assert not truth.periodic
+    sidecar.write_text(SIDECAR.replace('grid = "48 km"', "plate_scale = 0.07"))
+    assert read_cube(sidecar, "continuum")[0].plate_scale == 0.07
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('grid = "48 km"', "", "neither 'grid' nor 'plate_scale'"),
+        ('"48 km"', '"48 s"', "'grid' is '48 s', expected a quantity that is convertible to km"),
+        ('"48 km"', "-48", "'grid' is -48, expected more than zero"),
+        ('unit = "1121 G"', "", "no 'unit', expected that of the field"),
+        ('"1121 G"', '"Pa"', r"field\.h5 is in Pa, expected a unit of the magnetic field"),
+        ("tau = {", "no_tau = {", "with an axis z also tau"),
+        ('file = "field.h5"', "", "has to name its 'file'"),
+        ("-1.0", "9.0", r"field\.h5: log tau goes from"),
+        ("txyz", "xyz", r"field\.h5: the cube is \(2, 9, 11, 30\)"),
+        ('dataset = "Bz"', "", r"its data sets are \['By', 'Bz'\]"),
+        ("[magnetogram]", "[field]", r"describes \['continuum'\], expected a table for the observable 'magnetogram'"),
+        ("[magnetogram]", "[magnetogram", "is no TOML file"),
+    ],
+)
+def test_faults_of_a_sidecar_are_named(sidecar, old, new, message):
+    assert old in SIDECAR
+    sidecar.write_text(SIDECAR.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        read_cube(sidecar, "magnetogram")
+
+
+def test_the_observable_has_to_be_said_where_there_are_two(sidecar):
+    with pytest.raises(ValueError, match="expected a table for the observable None"):
+        read_cube(sidecar)
+    sidecar.write_text(SIDECAR.partition("[magnetogram]")[0])
+    assert read_cube(sidecar)[0].unit == ""
+
+
+def test_missing_files_are_named(sidecar):
+    sidecar.with_name("tau.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"tau\.npy"):
+        read_cube(sidecar, "magnetogram")
