@@ -14,7 +14,7 @@ from sunpy_enhance import __version__
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, fill_patches
 from sunpy_enhance.training.sources import file_hashes
 
-__all__ = ["open_dataset", "write_dataset"]
+__all__ = ["hashes_of", "open_dataset", "write_dataset"]
 
 FORMAT = 1
 
@@ -136,6 +136,25 @@ def open_dataset(path, recipe):
             Patches(_Rows(train["inputs"]), _Rows(train["targets"]), sources[0]),
             Patches(held_out["inputs"][:], held_out["targets"][:], sources[1]),
         )
+
+
+def hashes_of(path):
+    """Return the SHA-256 of each truth that the patches of a file were made from.
+
+    Parameters
+    ----------
+    path : path
+        A file of `write_dataset`.
+
+    Returns
+    -------
+    dict
+        As of `~sunpy_enhance.training.sources.file_hashes`.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return json.loads(file.attrs["sha256"])
 
 
 def _check(file, path, recipe):

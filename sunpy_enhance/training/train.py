@@ -12,6 +12,7 @@ from sunpy_enhance.training.loop import optimise
 from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
+from sunpy_enhance.training.sources import file_hashes
 
 __all__ = ["train", "train_and_export"]
 
@@ -154,15 +155,18 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
     with contextlib.ExitStack() as stack:
         patches = None
         if dataset is not None:
-            from sunpy_enhance.training.storage import open_dataset, write_dataset
+            from sunpy_enhance.training.storage import hashes_of, open_dataset, write_dataset
 
             if not Path(dataset).exists():
                 write_dataset(recipe, directory, dataset, progress=progress)
             patches = stack.enter_context(open_dataset(dataset, recipe))
+            hashes = hashes_of(dataset)
+        else:
+            hashes = file_hashes(directory, recipe.table.get("files", []))
         network, linear, metrics = train(
             recipe, directory, device=device, checkpoint=checkpoint, patches=patches, history=history, progress=progress
         )
     mu_validated, towards_limb = validate_towards_limb(recipe, network, linear)
-    card = export(recipe, network, metrics | towards_limb, out, mu_validated=mu_validated)
+    card = export(recipe, network, metrics | towards_limb, out, mu_validated=mu_validated, hashes=hashes)
     checkpoint.unlink(missing_ok=True)
     return card
