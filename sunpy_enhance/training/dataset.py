@@ -1,13 +1,19 @@
 """Truth into pairs of patches: what HMI sees of it, and what a 28 cm telescope sees of it."""
 
+import collections.abc
 import dataclasses
 
 import numpy as np
 from scipy import ndimage
+from tqdm import tqdm
 
 from sunpy_enhance.optics import degrade
+from sunpy_enhance.training.sources import read_truth, synthetic_truth
 
-__all__ = ["Patches", "sample_patches"]
+__all__ = ["HELD_OUT_SEEDS", "Patches", "fill_patches", "sample_patches"]
+
+# Scenes that are held out take their seeds from here on, those for training from 0 on.
+HELD_OUT_SEEDS = 1_000_000
 
 
 @dataclasses.dataclass
@@ -31,6 +37,11 @@ class Patches:
     def __len__(self):
         return len(self.inputs)
 
+    @property
+    def halo(self):
+        """Input pixels on each side of those that are restored."""
+        return (self.inputs.shape[1] - self.targets.shape[1] // 2) // 2
+
     @classmethod
     def join(cls, parts):
         """Put several together."""
@@ -41,11 +52,13 @@ class Patches:
         )
 
 
-def sample_patches(truth, number, *, psf, target, plate_scale, size, halo, rng, zoom=(1.0, 1.0), gain=(1.0, 1.0)):
+def sample_patches(
+    truth, number, *, psf, target, plate_scale, size, halo, rng, zoom=(1.0, 1.0), gain=(1.0, 1.0), turn=True
+):
     """Degrade a truth and cut patches from it at random places, angles and sub-pixel phases.
 
-    The point spread functions are round, so that turning the sampling grid turns the Sun; and changing the
-    plate scale of the truth makes its structures larger or smaller.
+    Where the point spread functions are round, turning the sampling grid turns the Sun; and changing the plate scale
+    of the truth makes its structures larger or smaller.
 
     Parameters
     ----------
@@ -62,6 +75,8 @@ def sample_patches(truth, number, *, psf, target, plate_scale, size, halo, rng, 
     zoom, gain : (float, float)
         Ranges of a random factor on the size of the structures, and on the fluctuations about the mean
         (the values themselves where the mean is far below them, as for a field).
+    turn : bool
+        Whether to turn the grid by a random angle: for round point spread functions only.
 
     Returns
     -------
@@ -85,9 +100,115 @@ def sample_patches(truth, number, *, psf, target, plate_scale, size, halo, rng, 
     reach = 0 if truth.periodic else size / 2 * plate_scale / scale
     for i in range(number):
         centre = [rng.uniform(min(reach, n / 2), n - min(reach, n / 2)) for n in image.shape]
-        angle = rng.uniform(0, 2 * np.pi)
+        angle = rng.uniform(0, 2 * np.pi) if turn else 0.0
         for grid, values, result in ((coarse, blurred, inputs), (fine, sharp, targets)):
             y = centre[0] + np.cos(angle) * grid[:, None] - np.sin(angle) * grid
             x = centre[1] + np.sin(angle) * grid[:, None] + np.cos(angle) * grid
             result[i] = ndimage.map_coordinates(values, [y, x], order=3, mode=mode, prefilter=False)
     return Patches(inputs, targets, [truth.source] * number)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scene:
+    """A truth, drawn only when it is its turn, and how many patches are cut from it for which part."""
+
+    part: str
+    truth: collections.abc.Callable
+    number: int
+    ranges: dict
+
+
+def _file_scenes(entry, directory, observable):
+    """Return the scenes of a file, which is cut into a part for training and one that is held out as it is read."""
+    for_training, for_test = read_truth(directory, entry, observable=observable)
+    ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
+    scenes = [("train", truth, entry["patches"], ranges) for _ in range(entry["scenes"]) for truth in for_training]
+    scenes += [("held_out", truth, entry["test_patches"], {}) for truth in for_test]
+    return [
+        _Scene(part, lambda rng, truth=truth: truth, number, ranges)  # noqa: ARG005 (one signature for all)
+        for part, truth, number, ranges in scenes
+    ]
+
+
+def _synthetic_scenes(entry, observable):
+    """Return the scenes of a kind of synthetic Sun; those that are held out have other seeds."""
+    if entry["scenes"] > HELD_OUT_SEEDS:
+        msg = f"{entry['scenes']} scenes are to be drawn, expected at most {HELD_OUT_SEEDS}: later seeds are held out"
+        raise ValueError(msg)
+    kind, lowest = entry["kind"], entry.get("mu", 1.0)
+    ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
+    shape = {"shape": tuple(entry["shape"])} if "shape" in entry else {}
+
+    def training(seed):
+        return lambda rng: synthetic_truth(observable, kind, seed=seed, mu=rng.uniform(lowest, 1), **shape)
+
+    def test(seed):
+        return lambda rng: synthetic_truth(observable, kind, seed=HELD_OUT_SEEDS + seed, **shape)  # noqa: ARG005
+
+    scenes = [_Scene("train", training(seed), entry["patches"], ranges) for seed in range(entry["scenes"])]
+    return scenes + [_Scene("held_out", test(seed), entry["test_patches"], {}) for seed in range(entry["test_scenes"])]
+
+
+def _scale(scenes, part, total):
+    """Return the scenes with the numbers of a part scaled so that they add up to a total, where one is given."""
+    numbers = np.array([scene.number if scene.part == part else 0 for scene in scenes])
+    if not numbers.sum():
+        msg = f"the recipe makes no patches for the part {part!r}, expected some: see scenes, patches and test_patches"
+        raise ValueError(msg)
+    if total is None:
+        return scenes
+    # Rounding where the sum stands keeps the total; rounding each number would not.
+    scaled = np.diff(np.rint(np.cumsum(numbers) * (total / numbers.sum())).astype(int), prepend=0)
+    return [
+        dataclasses.replace(scene, number=int(number)) if scene.part == part else scene
+        for scene, number in zip(scenes, scaled, strict=True)
+    ]
+
+
+def fill_patches(recipe, directory, allocate=None, *, progress=True):
+    """Make the patches of a recipe: scene by scene, into arrays of the final size.
+
+    What is held out is chosen before patches are cut: a strip of each file, with a gap, and other seeds of the
+    synthetic Sun. ``patches.number`` and ``patches.test_number`` are totals to which the numbers of the scenes are
+    scaled.
+
+    Parameters
+    ----------
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    directory : path or None
+        Where the recipe's files are.
+    allocate : callable, optional
+        ``allocate(part, name, shape)`` gives what is filled, with part "train" or "held_out" and name "inputs" or
+        "targets"; by default an array in memory.
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    train, held_out : `Patches`
+
+    Raises
+    ------
+    ValueError
+        Where a part would be empty.
+    """
+    allocate = allocate or (lambda part, name, shape: np.empty(shape, np.float32))  # noqa: ARG005
+    sampling, settings = recipe.sampling(), recipe["patches"]
+    observable, table = recipe["observable"], recipe.table
+    scenes = [scene for entry in table.get("files", []) for scene in _file_scenes(entry, directory, observable)]
+    scenes += [scene for entry in table.get("synthetic", []) for scene in _synthetic_scenes(entry, observable)]
+    size, halo = sampling["size"], sampling["halo"]
+    filled = {}
+    for part, key in (("train", "number"), ("held_out", "test_number")):
+        scenes = _scale(scenes, part, settings.get(key))
+        number = sum(scene.number for scene in scenes if scene.part == part)
+        inputs = allocate(part, "inputs", (number, size + 2 * halo, size + 2 * halo))
+        filled[part] = Patches(inputs, allocate(part, "targets", (number, 2 * size, 2 * size)), [])
+    rng = np.random.default_rng(recipe["seed"])
+    for scene in tqdm([scene for scene in scenes if scene.number], desc="scenes", disable=not progress):
+        piece = sample_patches(scene.truth(rng), scene.number, rng=rng, **sampling, **scene.ranges)
+        patches = filled[scene.part]
+        where = slice(len(patches.sources), len(patches.sources) + scene.number)
+        patches.inputs[where], patches.targets[where] = piece.inputs, piece.targets
+        patches.sources.extend(piece.sources)
+    return filled["train"], filled["held_out"]

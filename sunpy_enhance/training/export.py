@@ -60,7 +60,7 @@ def measure_halo(run, padding=0, *, seed=0):
     raise RuntimeError(msg)
 
 
-def make_card(recipe, network, metrics, *, mu_validated, halo):
+def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
     """Return the `~sunpy_enhance.ModelCard` of a trained network.
 
     Parameters
@@ -73,9 +73,13 @@ def make_card(recipe, network, metrics, *, mu_validated, halo):
         See `~sunpy_enhance.training.metrics.validate_towards_limb`.
     halo : int
         As measured.
+    hashes : dict, optional
+        SHA-256 of each training file, see `~sunpy_enhance.training.sources.file_hashes`; default: the recipe's.
     """
     observable = recipe["observable"]
-    data = {entry["file"]: entry["sha256"] for entry in recipe.table.get("files", [])}
+    if hashes is None:
+        hashes = {entry["file"]: entry["sha256"] for entry in recipe.table.get("files", [])}
+    data = dict(hashes)
     if recipe.table.get("synthetic"):
         data["sunpy_enhance.training.synthetic"] = __version__
     return ModelCard(
@@ -116,7 +120,7 @@ def _commit():
         return __version__
 
 
-def export(recipe, network, metrics, path, *, mu_validated):
+def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
     """Write a trained network with its card.
 
     Parameters
@@ -129,6 +133,8 @@ def export(recipe, network, metrics, path, *, mu_validated):
     path : path
         The ONNX file. It appears only when it is complete and gives what the network gives.
     mu_validated : float
+        See `make_card`.
+    hashes : dict, optional
         See `make_card`.
 
     Returns
@@ -178,7 +184,7 @@ def export(recipe, network, metrics, path, *, mu_validated):
     if halo != network.reach:
         msg = f"{path}: the measured halo is {halo} pixels, but the network's layers add up to {network.reach}"
         raise RuntimeError(msg)
-    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo)
+    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes)
     helper.set_model_props(model, {"sunpy_enhance": card.to_json()})
     temporary = Path(f"{path}.part")
     onnx.save(model, temporary)

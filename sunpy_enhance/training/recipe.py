@@ -1,31 +1,32 @@
 """Recipes: everything that decides a network, in one TOML file."""
 
 import dataclasses
-import tomllib
-from pathlib import Path
-
-import numpy as np
-from tqdm import tqdm
+import os
 
 from sunpy_enhance.optics import psf_from_card
-from sunpy_enhance.training.dataset import Patches, sample_patches
-from sunpy_enhance.training.sources import read_truth, synthetic_truth
+from sunpy_enhance.training import _tables
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, fill_patches
 
 __all__ = ["HELD_OUT_SEEDS", "Recipe", "make_patches", "read_recipe"]
-
-# Scenes that are held out take their seeds from here on, those for training from 0 on.
-HELD_OUT_SEEDS = 1_000_000
-
-_NEEDED = {"name", "version", "observable", "seed", "noise", "plate_scale"}
-_NEEDED |= {"psf", "target", "network", "patches", "training"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A TOML recipe: ``text`` as it stands in the card, ``table`` as it was parsed."""
+    """A TOML recipe.
+
+    Attributes
+    ----------
+    text : str
+        As it stands in the card.
+    table : dict
+        As it was parsed, with the base's keys and the defaults.
+    directory : path or None
+        Where the file of a measured point spread function is; no other needs it.
+    """
 
     text: str
     table: dict
+    directory: os.PathLike | None = None
 
     def __getitem__(self, key):
         return self.table[key]
@@ -50,44 +51,92 @@ class Recipe:
         odd = self["observable"] == "magnetogram"
         return kinds[kind](**parameters, odd=odd, constant=1000.0 if odd else 1.0)
 
+    def linear(self):
+        """Return the linear filter to be fitted: what the network is measured against, whatever its kind."""
+        from sunpy_enhance.training.networks import Hybrid
+
+        odd = self["observable"] == "magnetogram"
+        sides = {key: value for key, value in self["network"].items() if key in ("narrow", "wide", "dilation")}
+        return Hybrid(channels=0, **sides, odd=odd, constant=1000.0 if odd else 1.0)
+
+    def optics(self):
+        """Return the point spread functions that the network removes and that it leaves.
+
+        Raises
+        ------
+        ValueError
+            Where a PSF has no such parameter.
+        """
+        psfs = []
+        for name in ("psf", "target"):
+            where = {"directory": self.directory} if self[name].get("kind") == "measured" else {}
+            try:
+                psfs.append(psf_from_card(**self[name], **where))
+            except TypeError as error:
+                msg = f"recipe {self['name']}: [{name}] does not describe a point spread function: {error}"
+                raise ValueError(msg) from error
+        return tuple(psfs)
+
+    @property
+    def round(self):
+        """Whether both point spread functions are, so that the Sun may be turned under them by any angle."""
+        return all(getattr(psf, "round", True) for psf in self.optics())
+
+    @property
+    def symmetric(self):
+        """Whether both point spread functions stay as they are when they are mirrored or transposed."""
+        return all(getattr(psf, "round", True) or getattr(psf, "symmetric", False) for psf in self.optics())
+
     def sampling(self):
         """Return the keyword arguments of `~sunpy_enhance.training.dataset.sample_patches` that it decides."""
+        psf, target = self.optics()
         return {
-            "psf": psf_from_card(**self["psf"]),
-            "target": psf_from_card(**self["target"]),
+            "psf": psf,
+            "target": target,
             "plate_scale": self["plate_scale"],
             "size": self["patches"]["size"],
-            "halo": self.network().halo,
+            # The linear filter is fitted to the same patches, and may see farther than the network.
+            "halo": max(self.network().halo, self.linear().halo),
+            "turn": self["patches"]["turn"] and self.round,
         }
 
 
-def read_recipe(path):
+def read_recipe(path, *, changes=None, directory=None):
     """Read a recipe.
+
+    With ``base = "other.toml"`` a recipe is another one, but for what it says itself: its tables override the base's
+    key by key, its arrays of tables (``[[files]]``, ``[[synthetic]]``) replace the base's as a whole. A table with
+    another ``kind`` replaces the base's, too, and ``epochs`` replaces ``steps``. The base is looked for beside the
+    recipe, then among those of the shipped networks.
 
     Parameters
     ----------
     path : path
-        A TOML file; those of the shipped networks are in ``sunpy_enhance/training/recipes``.
+        A TOML file, or the name of one of those of the shipped networks, in ``sunpy_enhance/training/recipes``.
+    changes : dict, optional
+        Keys to be overridden, such as ``{"training.steps": 10}``.
+    directory : path, optional
+        Where the file of a measured point spread function is; no other needs it.
 
     Returns
     -------
     `Recipe`
+        Its text is the file's, then the base's; changes stand first, as comments.
 
     Raises
     ------
+    FileNotFoundError
+        Where there is no such recipe or base.
     ValueError
-        Where a table or key is missing.
+        Where a key is missing or unknown, or a value is none that it can have.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    table = tomllib.loads(text)
-    if missing := _NEEDED - set(table):
-        msg = f"recipe {path} lacks {sorted(missing)}: see the recipes in sunpy_enhance/training/recipes"
-        raise ValueError(msg)
-    return Recipe(text, table)
+    text, table = _tables.read(_tables.find(path))
+    text, table = _tables.change(text, table, changes or {})
+    return Recipe(text, _tables.complete(table, path), directory)
 
 
 def make_patches(recipe, directory, *, progress=True):
-    """Make the patches of a recipe.
+    """Make the patches of a recipe in memory.
 
     Parameters
     ----------
@@ -99,29 +148,6 @@ def make_patches(recipe, directory, *, progress=True):
 
     Returns
     -------
-    train, held_out : `Patches`
+    train, held_out : `~sunpy_enhance.training.dataset.Patches`
     """
-    observable, entries = recipe["observable"], recipe.table.get("files", [])
-    files = [(entry, *read_truth(directory, entry, observable=observable)) for entry in entries]
-    sampling = recipe.sampling()
-    train, held_out = [], []
-    rng = np.random.default_rng(recipe["seed"])
-
-    def cut(truths, number, entry, parts, *, augment):
-        ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry and augment}
-        for truth in truths if number else []:
-            parts.append(sample_patches(truth, number, rng=rng, **sampling, **ranges))
-
-    for entry, for_training, for_test in tqdm(files, desc="files", disable=not progress):
-        for _ in range(entry["scenes"]):
-            cut(for_training, entry["patches"], entry, train, augment=True)
-        cut(for_test, entry["test_patches"], entry, held_out, augment=False)
-    for entry in recipe.table.get("synthetic", []):
-        kind, low = entry["kind"], entry.get("mu", 1.0)
-        for seed in tqdm(range(entry["scenes"]), desc=kind, disable=not progress):
-            truth = synthetic_truth(recipe["observable"], kind, seed=seed, mu=rng.uniform(low, 1))
-            cut([truth], entry["patches"], entry, train, augment=True)
-        for seed in range(entry["test_scenes"]):
-            truth = synthetic_truth(recipe["observable"], kind, seed=HELD_OUT_SEEDS + seed)
-            cut([truth], entry["test_patches"], entry, held_out, augment=False)
-    return Patches.join(train), Patches.join(held_out)
+    return fill_patches(recipe, directory, progress=progress)

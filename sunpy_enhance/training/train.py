@@ -1,57 +1,60 @@
 """From a recipe to a trained network."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from sunpy_enhance.optics import psf_from_card, transfer_function
+from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.export import export
+from sunpy_enhance.training.loop import optimise
+from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
+from sunpy_enhance.training.sources import file_hashes
 
 __all__ = ["train", "train_and_export"]
 
 
-def _batch(patches, indices, noise, rng):
-    """Return patches with fresh noise, turned and mirrored at random."""
-    inputs = patches.inputs[indices] + rng.normal(0, noise, (len(indices), *patches.inputs.shape[1:])).astype(
-        np.float32
-    )
-    targets = patches.targets[indices]
-    if rng.random() < 0.5:
-        inputs, targets = inputs.swapaxes(1, 2), targets.swapaxes(1, 2)
-    y, x = (slice(None, None, step) for step in rng.choice([1, -1], 2))
-    return tuple(torch.from_numpy(np.ascontiguousarray(part[:, y, x]))[:, None] for part in (inputs, targets))
+def _device(name):
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        msg = f"device is {name!r}, but PyTorch finds no CUDA device: use 'auto' or 'cpu'"
+        raise RuntimeError(msg)
+    return torch.device(name)
 
 
-def _linear_errors(network, patches, noise, rng, *, chunk=64):
+def _fit_linear(recipe, patches, rng):
+    """Return the linear filter that restores noisy patches best, in the sense of least squares."""
+    linear, noise = recipe.linear(), recipe["noise"]
+    some = np.sort(rng.choice(len(patches), min(recipe["training"]["fit_patches"], len(patches)), replace=False))
+    inputs = patches.inputs[some]
+    noisy = inputs + rng.normal(0, noise, inputs.shape).astype(np.float32)
+    linear.linear.fit(noisy / linear.constant, patches.targets[some] / linear.constant)
+    return linear.eval()
+
+
+def _linear_errors(linear, patches, noise, rng, *, flips, chunk=64):
     """Mean squared error of the linear filter on each patch."""
     errors = []
     with torch.no_grad():
         for start in range(0, len(patches), chunk):
             indices = np.arange(start, min(start + chunk, len(patches)))
-            inputs, targets = _batch(patches, indices, noise, rng)
-            # The last kernels start at zero: what comes out is the linear filter's.
-            errors.append((network(inputs) - targets).square().mean(dim=(1, 2, 3)))
+            # The noise is drawn with the margin that the network needs, and the filter perhaps not.
+            inputs, targets = draw_batch(patches, indices, noise, rng, flips=flips)
+            margin = patches.halo - linear.halo
+            inputs = inputs[..., margin : inputs.shape[2] - margin, margin : inputs.shape[3] - margin]
+            errors.append((linear(inputs) - targets).square().mean(dim=(1, 2, 3)))
     return torch.cat(errors).numpy()
 
 
-def _local_error(targets, settings, noise):
-    """Return the error that is tolerable at a pixel: a part of the strength about it, and some noise."""
-    power = torch.nn.functional.avg_pool2d(targets.square(), 9, stride=1, padding=4, count_include_pad=False)
-    return ((settings["local_floor"] * noise) ** 2 + settings["local"] ** 2 * power).sqrt()
-
-
-def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, progress=True):
+def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, history=None, progress=True):
     """Train the network of a recipe.
 
-    The linear filter is fitted by least squares, then everything is trained together. The loss is the squared
-    error in units of the linear filter's on the same patch, so that quiet Sun counts as much as spots, plus the
-    squared error of what HMI would see of it, which keeps the result consistent with the data. With ``local`` in the
-    recipe, the absolute error relative to the strength about each pixel is added, so that weak field beside a spot
-    counts, too, and ``patch`` is the weight of the former.
+    The linear filter is fitted by least squares, whatever the network: it is what a network has to beat, and where a
+    network contains one, it starts from there. The loss is described in `~sunpy_enhance.training.losses.Loss`.
 
     Parameters
     ----------
@@ -59,112 +62,87 @@ def train(recipe, directory, *, device="cpu", checkpoint=None, patches=None, pro
     directory : path or None
         Where the recipe's files are.
     device : str
-        Torch's.
+        "auto", "cpu" or "cuda", or any other of PyTorch's; "auto" is CUDA where there is a device.
     checkpoint : path, optional
-        Written now and then; read first where it exists, so that a run that was killed goes on.
+        Written now and then; read first where it exists, so that a run that was killed goes on to the same weights.
     patches : (`~sunpy_enhance.training.dataset.Patches`, `~sunpy_enhance.training.dataset.Patches`), optional
-        Those of `~sunpy_enhance.training.recipe.make_patches`, where they have been made already.
+        Those of `~sunpy_enhance.training.recipe.make_patches` or
+        `~sunpy_enhance.training.storage.open_dataset`, where they have been made already.
+    history : path, optional
+        The loss curve: a CSV file as described in `~sunpy_enhance.training.history.History`, and its picture in a
+        PNG file beside it.
     progress : bool
         Whether to show bars.
 
     Returns
     -------
-    network : `~sunpy_enhance.training.networks.Hybrid`
+    network : `torch.nn.Module`
         The trained network, in float32 on the CPU.
     linear : `~sunpy_enhance.training.networks.Hybrid`
         The linear filter alone.
     metrics : dict
         Held-out metrics, as the model card has them.
+
+    Raises
+    ------
+    RuntimeError
+        Where CUDA is asked for and there is none.
+    ValueError
+        Where the checkpoint is of another training.
     """
+    device = _device(device)
     settings, seed, noise = recipe["training"], recipe["seed"], recipe["noise"]
-    torch.manual_seed(seed)
     data, held_out = patches or make_patches(recipe, directory, progress=progress)
+    torch.manual_seed(seed)
     network = recipe.network()
-    constant = network.constant
     rng = np.random.default_rng([seed, 0])
-    some = np.sort(rng.choice(len(data), min(settings["fit_patches"], len(data)), replace=False))
-    noisy = data.inputs[some] + rng.normal(0, noise, data.inputs[some].shape).astype(np.float32)
-    network.linear.fit(noisy / constant, data.targets[some] / constant)
-    linear_errors = _linear_errors(network, data, noise, rng)
-    # A patch that the linear filter restores almost perfectly need not be restored better than the noise.
-    weights = torch.from_numpy((1 / (linear_errors + (settings["floor"] * noise) ** 2)).astype(np.float32))
-
-    baseline = recipe.network(channels=0)
-    baseline.linear.load_state_dict(network.linear.state_dict())
-    network.to(device, memory_format=torch.channels_last)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings["average"])
-    )
-    # The linear filter is already at its optimum, and its many taps add up: small steps suffice.
-    linear = set(network.linear.parameters())
-    groups = [{"params": list(linear)}, {"params": [p for p in network.parameters() if p not in linear]}]
-    rates = [settings["learning_rate"] * settings["linear_rate"], settings["learning_rate"]]
-    optimizer = torch.optim.Adam(groups)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=rates, total_steps=settings["steps"], pct_start=0.05
-    )
-    size = 2 * recipe["patches"]["size"]
-    fine = recipe["plate_scale"] / 2
-    target = transfer_function(psf_from_card(**recipe["target"]), (size, size), fine)
-    relative = transfer_function(psf_from_card(**recipe["psf"]), (size, size), fine) / np.maximum(target, 0.02)
-    relative = torch.from_numpy(np.minimum(relative, 1)).to(device)
-
-    state = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
-    start = 0
-    if checkpoint is not None and Path(checkpoint).exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        start = saved.pop("step")
-        for key, value in saved.items():
-            state[key].load_state_dict(value)
-    steps = settings["steps"]
-    bar = tqdm(range(start, steps), initial=start, total=steps, desc="training", disable=not progress)
-    for step in bar:
-        # A generator for each step: a run that is resumed draws what it would have drawn.
-        rng = np.random.default_rng([seed, 1, step])
-        indices = rng.choice(len(data), settings["batch"], replace=False)
-        inputs, targets = (part.to(device) for part in _batch(data, indices, noise, rng))
-        network.bfloat16 = settings["bfloat16"] and step < (1 - settings["float32"]) * steps
-        error = network(inputs) - targets
-        seen = torch.fft.irfft2(torch.fft.rfft2(error) * relative, s=error.shape[-2:])
-        squares = error.square().mean(dim=(1, 2, 3)) + settings["consistency"] * seen.square().mean(dim=(1, 2, 3))
-        loss = settings.get("patch", 1.0) * (squares * weights[indices].to(device)).mean()
-        if settings["local"]:
-            # Nearly the absolute error: its minimum is the median, which invents less where the data leave a choice.
-            absolute = (error.square() + (noise / 2) ** 2).sqrt()
-            loss = loss + 2 * (absolute / _local_error(targets, settings, noise)).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(network)
-        if step % 50 == 0:
-            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        if checkpoint is not None and (step + 1) % settings["checkpoint"] == 0:
-            saved = {key: value.state_dict() for key, value in state.items()} | {"step": step + 1}
-            temporary = Path(f"{checkpoint}.part")
-            torch.save(saved, temporary)
-            temporary.replace(checkpoint)
-    trained = average.module.cpu().eval()
-    trained.bfloat16 = False
-    baseline.eval()
-    return trained, baseline, evaluate({recipe["name"]: trained, "linear": baseline}, held_out, noise, seed=seed)
+    linear = _fit_linear(recipe, data, rng)
+    if hasattr(network, "linear"):
+        network.linear.load_state_dict(linear.linear.state_dict())
+    if network.channels:
+        errors = None
+        if settings["loss"] == "weighted":
+            flips = settings["flips"] and recipe.symmetric
+            errors = _linear_errors(linear, data, noise, rng, flips=flips)
+        loss = Loss(recipe, network.constant, errors, device)
+        network, curve = optimise(
+            network,
+            recipe,
+            data,
+            held_out,
+            loss,
+            device=device,
+            checkpoint=checkpoint,
+            history=history,
+            progress=progress,
+        )
+        if history is not None:
+            curve.plot(Path(history).with_suffix(".png"), "G" if recipe["observable"] == "magnetogram" else "quiet Sun")
+    else:
+        network = linear
+    network.eval()
+    return network, linear, evaluate({recipe["name"]: network, "linear": linear}, held_out, noise, seed=seed)
 
 
-def train_and_export(recipe_path, directory, out, *, device="cpu", progress=True):
+def train_and_export(recipe_path, directory, out, *, device="auto", changes=None, dataset=None, progress=True):
     """Make a network's ONNX file from its recipe; ``sunpy-enhance train`` calls this.
 
     Parameters
     ----------
     recipe_path : path
+        See `~sunpy_enhance.training.recipe.read_recipe`.
     directory : path or None
         Where the recipe's files are.
     out : path
-        The ONNX file. The linear filter alone, the baseline, goes to ``...-linear.onnx`` beside it, and the state of
-        the training to ``....checkpoint``, so that a run that was killed goes on where it was; that is deleted at
-        the end.
+        The ONNX file. Beside it lie the loss curve, ``NAME.loss.csv`` and ``NAME.loss.png``, and while it trains the
+        state of the training, ``NAME.onnx.checkpoint``, so that a run that was killed goes on where it was.
     device : str
-        Torch's.
+        See `train`.
+    changes : dict, optional
+        See `~sunpy_enhance.training.recipe.read_recipe`.
+    dataset : path, optional
+        The patches in an HDF5 file, which is made and kept where it does not exist. Without it they are made in
+        memory.
     progress : bool
         Whether to show bars.
 
@@ -172,12 +150,23 @@ def train_and_export(recipe_path, directory, out, *, device="cpu", progress=True
     -------
     `~sunpy_enhance.ModelCard`
     """
-    recipe = read_recipe(recipe_path)
-    checkpoint = Path(f"{out}.checkpoint")
-    network, linear, metrics = train(recipe, directory, device=device, checkpoint=checkpoint, progress=progress)
+    recipe = read_recipe(recipe_path, changes=changes, directory=directory)
+    checkpoint, history = Path(f"{out}.checkpoint"), Path(out).with_suffix(".loss.csv")
+    with contextlib.ExitStack() as stack:
+        patches = None
+        if dataset is not None:
+            from sunpy_enhance.training.storage import hashes_of, open_dataset, write_dataset
+
+            if not Path(dataset).exists():
+                write_dataset(recipe, directory, dataset, progress=progress)
+            patches = stack.enter_context(open_dataset(dataset, recipe))
+            hashes = hashes_of(dataset)
+        else:
+            hashes = file_hashes(directory, recipe.table.get("files", []))
+        network, linear, metrics = train(
+            recipe, directory, device=device, checkpoint=checkpoint, patches=patches, history=history, progress=progress
+        )
     mu_validated, towards_limb = validate_towards_limb(recipe, network, linear)
-    card = export(recipe, network, metrics | towards_limb, out, mu_validated=mu_validated)
-    baseline = Path(out).with_name(f"{Path(out).stem}-linear.onnx")
-    export(recipe, linear, metrics | towards_limb, baseline, mu_validated=mu_validated)
+    card = export(recipe, network, metrics | towards_limb, out, mu_validated=mu_validated, hashes=hashes)
     checkpoint.unlink(missing_ok=True)
     return card

@@ -1,0 +1,147 @@
+"""The tables of a recipe: inheritance, changes, defaults, and a check of every key."""
+
+import json
+import tomllib
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "recipes"
+
+# What a key of [training] is where the recipe does not say; the recipes that came first have all of the others.
+TRAINING_DEFAULTS = {
+    "schedule": "onecycle",
+    "loss": "weighted",
+    "linear_rate": 1.0,
+    "average": 0.0,
+    "consistency": 0.0,
+    "mean": 0.0,
+    "floor": 1.0,
+    "patch": 1.0,
+    "local": 0.0,
+    "local_floor": 1.0,
+    "l2": 0.0,
+    "clip": 1.0,
+    "flips": True,
+    "polarity": False,
+    "fit_patches": 2000,
+    "bfloat16": False,
+    "float32": 0.0,
+    "checkpoint": 500,
+}
+PATCHES_DEFAULTS = {"turn": True}
+
+_NEEDED = {"name", "version", "observable", "seed", "noise", "plate_scale"}
+_NEEDED |= {"psf", "target", "network", "patches", "training"}
+_CHOICES = {"schedule": ("onecycle", "constant"), "loss": ("weighted", "mse")}
+_SCENE = {"scenes", "patches", "test_patches", "zoom", "gain"}
+# The keys of [psf] and [target] are those of the point spread functions, which check them.
+_KEYS = {
+    "": _NEEDED | {"files", "synthetic"},
+    "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation"},
+    "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
+    "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
+    "files": _SCENE
+    | {"file", "sha256", "source", "licence", "extension", "dataset", "prepare", "held_out", "axis", "time_gap"}
+    | {"plate_scale", "grid", "distance", "unit", "level", "periodic", "vertical", "log_tau"},
+    "synthetic": _SCENE | {"kind", "test_scenes", "mu", "shape"},
+}
+
+
+def find(path):
+    """Return the path of a recipe: of the file, or of the shipped recipe of that name."""
+    path = Path(path)
+    return _first_file([path] + ([] if path.suffix else [FOLDER / f"{path}.toml"]), path)
+
+
+def _first_file(choices, name):
+    for choice in choices:
+        if choice.is_file():
+            return choice
+    shipped = ", ".join(sorted(choice.stem for choice in FOLDER.glob("*.toml")))
+    msg = f"there is no recipe {name}: give the path of a TOML file or one of {shipped}"
+    raise FileNotFoundError(msg)
+
+
+def read(path, inheriting=()):
+    """Return the text and the tables of a recipe file, those of its base included."""
+    path = Path(path).resolve()
+    if path in inheriting:
+        msg = f"recipe {path} is its own base: give another base or leave it out"
+        raise ValueError(msg)
+    text = path.read_text(encoding="utf-8")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"recipe {path} is not TOML: {error}"
+        raise ValueError(msg) from error
+    if "base" not in table:
+        return text, table
+    base = table.pop("base")
+    base_path = _first_file([path.parent / base, FOLDER / base], base)
+    base_text, base_table = read(base_path, (*inheriting, path))
+    return f"{text.rstrip()}\n\n# the base, {base}:\n{base_text}", merge(base_table, table)
+
+
+def merge(base, own):
+    """Return the tables of a base overridden by others: key by key within tables, lists as a whole.
+
+    A table of another ``kind`` replaces the base's, for its keys are others; and ``epochs`` replaces ``steps``.
+    """
+    merged = base | own
+    for key in base.keys() & own.keys():
+        old, new = base[key], own[key]
+        if isinstance(old, dict) and isinstance(new, dict) and new.get("kind", old.get("kind")) == old.get("kind"):
+            merged[key] = merge(old, new)
+    for key, other in (("steps", "epochs"), ("epochs", "steps")):
+        if key in own and other not in own:
+            merged.pop(other, None)
+    return merged
+
+
+def change(text, table, changes):
+    """Return text and tables with changes such as ``{"training.steps": 10}``; the text notes them."""
+    for key, value in changes.items():
+        own = value
+        for part in reversed(key.split(".")):
+            own = {part: own}
+        table = merge(table, own)
+    # JSON's numbers, strings, booleans and arrays are TOML's.
+    notes = "".join(f"# changed: {key} = {json.dumps(value)}\n" for key, value in changes.items())
+    return notes + text, table
+
+
+def complete(table, path):
+    """Check the tables of a recipe and return them with the defaults filled in."""
+    if missing := _NEEDED - set(table):
+        msg = f"recipe {path} lacks {sorted(missing)}: see the recipes in sunpy_enhance/training/recipes"
+        raise ValueError(msg)
+    _check_keys(table, path)
+    training = TRAINING_DEFAULTS | table["training"]
+    if missing := {"batch", "learning_rate"} - set(training):
+        msg = f"recipe {path} lacks {sorted(missing)} in [training]: give them"
+        raise ValueError(msg)
+    lengths = [key for key in ("steps", "epochs") if key in training]
+    if len(lengths) != 1 or not (isinstance(training[lengths[0]], int) and training[lengths[0]] > 0):
+        found = {key: training[key] for key in lengths}
+        msg = f"recipe {path} has {found or 'no length'} in [training]: give either steps or epochs, a positive integer"
+        raise ValueError(msg)
+    for key, choices in _CHOICES.items():
+        if training[key] not in choices:
+            msg = f"recipe {path}: {key} is {training[key]!r} in [training], expected one of {choices}"
+            raise ValueError(msg)
+    return table | {"training": training, "patches": PATCHES_DEFAULTS | table["patches"]}
+
+
+def _check_keys(table, path):
+    unknown = [key for key in table if key not in _KEYS[""]]
+    for name, known in _KEYS.items():
+        if name and name in table:
+            several = name in ("files", "synthetic")
+            entries = table[name] if several else [table[name]]
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                header = f"[[{name}]]" if several else f"[{name}]"
+                msg = f"recipe {path}: {name} is {table[name]!r}, expected a table: write it as {header}"
+                raise ValueError(msg)
+            unknown += sorted({f"{name}.{key}" for entry in entries for key in entry if key not in known})
+    if unknown:
+        msg = f"recipe {path} has the unknown keys {unknown}: correct or remove them"
+        raise ValueError(msg)

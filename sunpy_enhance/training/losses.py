@@ -1,0 +1,76 @@
+"""What training minimises."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from sunpy_enhance.optics import transfer_function
+
+__all__ = ["Loss"]
+
+# Below this part of its light the larger telescope passes too little to be divided by.
+_LOWEST_TARGET_TRANSFER = 0.02
+
+
+class Loss:
+    r"""The loss of a batch.
+
+    With the error :math:`e` of a patch, the squares are
+
+    .. math:: s = \overline{e^2} + \kappa\, \overline{(h * e)^2} + \mu\, \bar{e}^2,
+
+    where :math:`h` takes the result back to what HMI sees (``consistency``, :math:`\kappa`: the result has to agree
+    with the data) and :math:`\bar e` is the error of the mean intensity or flux of the patch (``mean``, :math:`\mu`).
+
+    * ``loss = "mse"``: the mean of :math:`s` over the batch, in units of the network's constant. Without
+      ``consistency`` and ``mean`` it is that of Díaz Baso & Asensio Ramos (2018, A&A 614, A5, Sect. 2.6).
+    * ``loss = "weighted"``: :math:`s` in units of the linear filter's squared error on the same patch, so that quiet
+      Sun counts as much as spots, times ``patch``. With ``local`` the absolute error relative to the strength about
+      each pixel is added, so that weak field beside a spot counts, too.
+
+    Parameters
+    ----------
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    constant : float
+        What the network divides its input by.
+    linear_errors : `numpy.ndarray` or None
+        Mean squared error of the linear filter on each patch; for ``loss = "weighted"``.
+    device : `torch.device`
+    """
+
+    def __init__(self, recipe, constant, linear_errors, device):
+        self.settings, self.noise, self.constant = recipe["training"], recipe["noise"], constant
+        if self.settings["loss"] == "weighted":
+            # A patch that the linear filter restores almost perfectly need not be restored better than the noise.
+            weights = 1 / (linear_errors + (self.settings["floor"] * self.noise) ** 2)
+            self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
+        if self.settings["consistency"]:
+            size = 2 * recipe["patches"]["size"]
+            psf, target = (transfer_function(p, (size, size), recipe["plate_scale"] / 2) for p in recipe.optics())
+            relative = psf / np.maximum(np.abs(target), _LOWEST_TARGET_TRANSFER)
+            self.relative = torch.from_numpy(relative / np.maximum(np.abs(relative), 1)).to(device)
+
+    def __call__(self, results, targets, indices):
+        """Return the loss of the patches `indices`: results and targets are (n, 1, 2y, 2x)."""
+        settings = self.settings
+        error = results - targets
+        inconsistent = 0.0
+        if settings["consistency"]:
+            seen = torch.fft.irfft2(torch.fft.rfft2(error) * self.relative, s=error.shape[-2:])
+            inconsistent = settings["consistency"] * seen.square().mean(dim=(1, 2, 3))
+        squares = error.square().mean(dim=(1, 2, 3)) + inconsistent
+        if settings["mean"]:
+            squares = squares + settings["mean"] * error.mean(dim=(1, 2, 3)).square()
+        if settings["loss"] == "mse":
+            return squares.mean() / self.constant**2
+        loss = settings["patch"] * (squares * self.weights[indices]).mean()
+        if settings["local"]:
+            # Nearly the absolute error: its minimum is the median, which invents less where the data leave a choice.
+            absolute = (error.square() + (self.noise / 2) ** 2).sqrt()
+            loss = loss + 2 * (absolute / self._tolerable(targets)).mean()
+        return loss
+
+    def _tolerable(self, targets):
+        """Return the error that is tolerable at a pixel: a part of the strength about it, and some noise."""
+        power = functional.avg_pool2d(targets.square(), 9, stride=1, padding=4, count_include_pad=False)
+        return ((self.settings["local_floor"] * self.noise) ** 2 + self.settings["local"] ** 2 * power).sqrt()

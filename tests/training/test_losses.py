@@ -1,0 +1,66 @@
+"""What training minimises."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
+
+from sunpy_enhance.training.losses import Loss  # noqa: E402
+from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
+
+CPU = torch.device("cpu")
+PLAIN = {"patches.size": 8, "training.consistency": 0.0, "training.local": 0.0, "training.patch": 1.0}
+
+
+@pytest.fixture
+def errors():
+    rng = np.random.default_rng(0)
+    targets = rng.normal(1, 0.2, (3, 1, 16, 16)).astype(np.float32)
+    results = targets + rng.normal(0.01, 0.1, targets.shape).astype(np.float32)
+    return torch.from_numpy(results), torch.from_numpy(targets)
+
+
+def test_the_paper_s_loss_is_the_mean_squared_difference(errors):
+    results, targets = errors
+    recipe = read_recipe("magnetogram", changes=PLAIN | {"training.loss": "mse"})
+    loss = Loss(recipe, 1000.0, None, CPU)
+    kilogauss = (results.numpy() - targets.numpy()) / 1000
+    assert float(loss(results, targets, [0, 1, 2])) == pytest.approx(np.mean(kilogauss**2), rel=1e-5)
+
+
+def test_errors_of_the_mean_are_added(errors):
+    results, targets = errors
+    losses = [
+        float(Loss(read_recipe("continuum", changes=PLAIN | changes), 1.0, None, CPU)(results, targets, [0, 1, 2]))
+        for changes in ({"training.loss": "mse"}, {"training.loss": "mse", "training.mean": 5.0})
+    ]
+    means = (results - targets).mean(dim=(1, 2, 3)).numpy()
+    assert losses[1] - losses[0] == pytest.approx(5 * np.mean(means**2), rel=1e-3)
+
+
+def test_weights_are_the_linear_filter_s_errors(errors):
+    results, targets = errors
+    recipe = read_recipe("continuum", changes=PLAIN | {"training.floor": 0.0})
+    linear_errors = np.array([9.0, 1.0, 2.0, 4.0])
+    loss = Loss(recipe, 1.0, linear_errors, CPU)
+    squares = np.mean((results.numpy() - targets.numpy()) ** 2, axis=(1, 2, 3))
+    expected = np.mean(squares / linear_errors[[1, 3, 2]])
+    assert float(loss(results, targets, [1, 3, 2])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_consistency_counts_what_hmi_would_see():
+    """A flat error is seen as it is, one at the pixel scale not at all."""
+    recipe = read_recipe("continuum", changes=PLAIN | {"training.loss": "mse", "training.consistency": 3.0})
+    loss = Loss(recipe, 1.0, None, CPU)
+    zero = torch.zeros(1, 1, 16, 16)
+    flat = torch.full_like(zero, 0.1)
+    checkered = flat * (-1) ** torch.arange(16)
+    assert float(loss(flat, zero, [0])) == pytest.approx(4 * 0.01, rel=1e-4)
+    assert float(loss(checkered, zero, [0])) == pytest.approx(0.01, rel=1e-2)
+
+
+def test_local_errors_count_less_in_strong_field():
+    changes = PLAIN | {"training.loss": "weighted", "training.patch": 0.0, "training.local": 0.1}
+    loss = Loss(read_recipe("magnetogram", changes=changes), 1000.0, np.ones(1), CPU)
+    weak, strong = torch.zeros(1, 1, 16, 16), torch.full((1, 1, 16, 16), 2000.0)
+    assert float(loss(weak + 50, weak, [0])) > 10 * float(loss(strong + 50, strong, [0]))
