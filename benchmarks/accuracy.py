@@ -96,8 +96,8 @@ def measure(observable, paths, options, folder, tables):
             add("frames", method, row=row, **frame_figures(restore(smap, model), smap, card))
     image = flat_frame(observable, recipe["noise"])
     for method, model in models.items():
-        out, mean = noise_out(image, model)
-        add("noise", method, row="flat", noise_in=float(image.std(dtype=float)), noise_out=out, mean_out=mean)
+        out, bias = noise_out(image, model)
+        add("noise", method, row="flat", noise_in=float(image.std(dtype=float)), noise_out=out, bias=bias)
 
 
 def main():

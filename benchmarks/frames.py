@@ -107,9 +107,9 @@ def flat_frame(observable, noise, *, size=256, seed=0):
 
 
 def noise_out(image, model):
-    """Return the standard deviation and the mean of what comes out for a flat image."""
+    """Return the standard deviation of what comes out for a flat image, and its mean minus that of the image."""
     result = _cubic(image) if model is None else apply_tiled(load_network(model, "cpu"), image)
-    return float(result.std(dtype=float)), float(result.mean(dtype=float))
+    return float(result.std(dtype=float)), float(result.mean(dtype=float) - image.mean(dtype=float))
 
 
 def _cubic(image):

@@ -33,11 +33,7 @@ def _columns(table, observable):
     if table == "patches":
         return of_score | _COST
     if table == "noise":
-        return {
-            "noise_in": error("in"),
-            "noise_out": error("out"),
-            "mean_out": (f"mean [{unit}]", factor, "+" + absolute),
-        }
+        return {"noise_in": error("in"), "noise_out": error("out"), "bias": of_score["bias"]}
     if field:
         of_result = {
             "quiet": ("quiet pixels [G]", 1, ".2f"),

@@ -140,6 +140,7 @@ def test_noise_of_a_flat_frame_is_what_the_method_makes_of_it(networks):
     bicubic, network = (noise_out(image, model)[0] for model in (None, networks["magnetogram"]))
     assert 7 < bicubic < 9
     assert network > 1.3 * bicubic  # the tiny network sharpens
+    assert abs(noise_out(image + 7, None)[1]) < 0.05
 
 
 def test_tables_hold_every_row_and_figure(tmp_path, capsys):
