@@ -90,10 +90,10 @@ def measure(observable, paths, options, folder, tables):
         for row, by_method in results.items():
             for method in models:
                 add("patches", method, row=row, truth=case.truth, **by_method[method])
-    for row, smap in real_frames(options.data, observable).items():
+    for row, (smap, level) in real_frames(options.data, observable).items():
         for method, model in tqdm(models.items(), desc=f"{observable}, {row}"):
             card = load_network(model or paths[_PLAIN], "cpu").card
-            add("frames", method, row=row, **frame_figures(restore(smap, model), smap, card))
+            add("frames", method, row=row, **frame_figures(restore(smap, model), smap, card, level=level))
     image = flat_frame(observable, recipe["noise"])
     for method, model in models.items():
         out, bias = noise_out(image, model)

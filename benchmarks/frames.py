@@ -36,14 +36,16 @@ def full_disk(data, observable):
 
 
 def real_frames(data, observable, *, size=300):
-    """Return the real frames of an observable: AR 11158, and the middle of the full disk."""
+    """Return the real frames of an observable, AR 11158 and the middle of the full disk, with their unit.
+
+    The unit is the quiet Sun in the numbers of the frame: 1 in AR 11158, and the median where all is quiet.
+    """
     disk = full_disk(data, observable)
     x, y = (round(centre.value) for centre in disk.reference_pixel)
     corner = [x - size // 2, y - size // 2] * u.pix
-    return {
-        AR_11158: active_region(data, observable),
-        "middle of the full disk": disk.submap(corner, width=(size - 1) * u.pix, height=(size - 1) * u.pix),
-    }
+    middle = disk.submap(corner, width=(size - 1) * u.pix, height=(size - 1) * u.pix)
+    level = np.median(middle.data) if observable == "continuum" else 1.0
+    return {AR_11158: (active_region(data, observable), 1.0), "middle of the full disk": (middle, level)}
 
 
 def restore(smap, model):
@@ -51,7 +53,7 @@ def restore(smap, model):
     return _cubic(smap.data) if model is None else enhance_map(smap, model=model, device="cpu").data
 
 
-def frame_figures(image, smap, card):
+def frame_figures(image, smap, card, *, level=1.0):
     """Score what HMI would have seen of a result against what it saw, and say what is in the result.
 
     Parameters
@@ -62,18 +64,17 @@ def frame_figures(image, smap, card):
         What HMI saw, (y, x).
     card : `sunpy_enhance.ModelCard`
         Names the optics.
+    level : float
+        The quiet Sun in the numbers of the Map; 1 for a field.
 
     Returns
     -------
     dict
         Those of `sunpy_enhance.training.metrics.score` for the re-degraded result as far as HMI has the frequencies,
-        ``residual``, and figures of the result itself and of HMI's image (``..._in``). Intensities are in units of
-        the frame's median.
+        ``residual``, and figures of the result itself and of HMI's image (``..._in``), in units of `level`.
     """
     magnetic = smap.measurement == "magnetogram"
-    seen = smap.data.astype(float)
-    level = 1.0 if magnetic else np.median(seen)
-    seen, image = seen / level, image / level
+    seen, image = smap.data / float(level), image / level
     psf, target = psf_from_card(**card.psf), psf_from_card(**card.target)
     again = redegrade_image(image, PLATE_SCALE / 2, psf, target)
     figures = score(again[None], seen[None], PLATE_SCALE)

@@ -130,6 +130,9 @@ def test_figures_of_a_frame_are_those_of_what_hmi_would_see():
     assert figures["contrast"] == pytest.approx(1, rel=1e-4)
     assert figures["strongest"] == np.abs(fine).max()
     assert figures["quiet_in"] < 20 < figures["unsigned_in"]
+    halved = frame_figures(fine, smap, CARD_OF_HMI, level=2)
+    assert halved["residual"] == pytest.approx(1.5, rel=1e-4)
+    assert halved["psnr"] == pytest.approx(figures["psnr"])
 
 
 def test_noise_of_a_flat_frame_is_what_the_method_makes_of_it(networks):
