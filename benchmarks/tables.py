@@ -1,0 +1,102 @@
+"""The tables of the benchmark of accuracy, as Markdown, CSV and JSON."""
+
+import csv
+import json
+
+from sunpy_enhance.training.metrics import POWER_BANDS
+
+_BANDS = {key: (f"power {low:g}-{high:g}/arcsec", 1, ".2f") for key, (low, high) in POWER_BANDS.items()}
+_COST = {"parameters": ("parameters", 1, ",.0f"), "multiply_adds": ("multiply-adds per pixel", 1, ",.0f")}
+
+
+def _columns(table, observable):
+    """Return {key: (heading, factor, format)} of a table, intensities in per cent of the quiet Sun."""
+    field = observable == "magnetogram"
+    unit, factor = ("G", 1) if field else ("%", 100)
+    absolute = ".2f" if field else ".3f"
+
+    def error(name):
+        return (f"{name} [{unit}]", factor, absolute)
+
+    of_score = {
+        "rms": error("RMS"),
+        "psnr": ("PSNR [dB]", 1, ".2f"),
+        "ssim": ("SSIM", 1, ".4f"),
+        "correlation": ("correlation", 1, ".4f"),
+        "contrast": ("contrast", 1, ".3f"),
+        **_BANDS,
+        "bias": (f"bias [{unit}]", factor, "+" + absolute),
+        "flux": ("flux", 1, ".4f"),
+        "net_flux": ("net flux", 1, "+.4f"),
+        "residual": error("residual"),
+    }
+    if table == "patches":
+        return of_score | _COST
+    if table == "noise":
+        return {"noise_in": error("in"), "noise_out": error("out"), "bias": of_score["bias"]}
+    if field:
+        of_result = {
+            "quiet": ("quiet pixels [G]", 1, ".2f"),
+            "flat": ("of these, flat [G]", 1, ".2f"),
+            "mean": ("mean [G]", 1, "+.2f"),
+            "unsigned": ("mean abs(B) [G]", 1, ".1f"),
+            "strongest": ("strongest [G]", 1, ".0f"),
+        }
+    else:
+        of_result = {
+            "quiet": ("quiet-Sun contrast [%]", 100, ".2f"),
+            "mean": ("mean", 1, ".4f"),
+            "darkest": ("darkest", 1, ".3f"),
+        }
+    kept = ("residual", "bias", "psnr", "ssim", "correlation", "contrast", "power_0.5", "power_1.0", "flux", "net_flux")
+    return {key: of_score[key] for key in kept} | of_result
+
+
+def _cells(row, columns):
+    return [format(factor * row[key], style) if key in row else "" for key, (_, factor, style) in columns.items()]
+
+
+def _with_input(rows):
+    """Add a row for HMI's image to each frame, of the figures that it has itself."""
+    result = []
+    for row, following in zip(rows, [*rows[1:], {}], strict=True):
+        result.append(row)
+        if following.get("row") != row["row"]:
+            own = {key.removesuffix("_in"): value for key, value in row.items() if key.endswith("_in")}
+            result.append({"row": row["row"], "method": "HMI itself"} | own)
+    return result
+
+
+def as_text(tables):
+    """Return {name: list of lists of str}: the tables as they are shown, a heading first."""
+    shown = {}
+    for observable in dict.fromkeys(row["observable"] for row in tables["patches"]):
+        for table in ("patches", "frames", "noise"):
+            columns = _columns(table, observable)
+            own = ("truth", "row", "method") if table == "patches" else ("row", "method")
+            heading = [*own, *(name for name, _, _ in columns.values())]
+            rows = [row for row in tables[table] if row["observable"] == observable]
+            rows = _with_input(rows) if table == "frames" else rows
+            cells = [[*(row[key] for key in own), *_cells(row, columns)] for row in rows]
+            shown[f"{observable}-{table}"] = [heading, *cells]
+    keys = ("target", "truth", "row", "required", "found")
+    told = [[*(row[key] for key in keys), "yes" if row["met"] else "NO"] for row in tables["targets"]]
+    shown["targets"] = [[*keys, "met"], *told]
+    return shown
+
+
+def print_markdown(tables):
+    """Print the tables."""
+    for name, (heading, *rows) in as_text(tables).items():
+        print(f"\n## {name.replace('-', ': ')}\n")
+        for cells in (heading, ["---"] * len(heading), *rows):
+            print(f"| {' | '.join(cells)} |")
+
+
+def write_files(tables, folder):
+    """Write the tables to a folder: as they are shown in NAME.csv, and every figure in accuracy.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in as_text(tables).items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+    (folder / "accuracy.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,167 @@
+"""The parts of the benchmark of accuracy, on figures and networks that are known."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from conftest import CARD, granulation, make_map, smooth_noise
+
+pytest.importorskip("torch", reason="the benchmark needs PyTorch")
+pytest.importorskip("skimage", reason="the benchmark needs scikit-image")
+
+CARD_OF_HMI = dataclasses.replace(CARD, psf={"kind": "wachter"}, target={"kind": "airy"})
+BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """The modules of the benchmark, as the script sees them."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+def patch_rows(observable, **rms):
+    """Rows of one truth; PSNR as if its range were 1 in units of the quiet Sun, or 1000 G."""
+    peak = 1000 if observable == "magnetogram" else 1
+    costs = {observable: 4e4, f"{observable}-paper": 5e5}
+    return [
+        {
+            "observable": observable,
+            "row": "a quiet Sun",
+            "truth": "held out",
+            "method": method,
+            "rms": value,
+            "psnr": float(20 * np.log10(peak / value)),
+            "multiply_adds": costs.get(method, 1000),
+        }
+        for method, value in rms.items()
+    ]
+
+
+def met(told):
+    return {f"{one['target']}, {one['row']}": one["met"] for one in told}
+
+
+def test_targets_of_a_field_are_parts_of_the_better_linear_filter():
+    from targets import check_targets
+
+    def check(ours):
+        rms = {"magnetogram": ours, "magnetogram-linear": 50, "15x15 linear": 40, "bicubic": 39}
+        return met(check_targets(patch_rows("magnetogram", **rms), [], []))
+
+    linear, bicubic = (f"magnetogram against {name}, a quiet Sun" for name in ("15x15 linear", "bicubic"))
+    assert check(34 - 1e-6) == {linear: True, bicubic: True}
+    assert check(34.1) == {linear: False, bicubic: True}
+    assert check(39.5) == {linear: False, bicubic: False}
+
+
+@pytest.mark.parametrize(("row", "least"), [("a quiet Sun", 0.3), ("a sunspot", 1.0), ("pores", 0.0)])
+def test_targets_of_the_continuum_are_in_decibel(row, least):
+    from targets import check_targets
+
+    for gain, expected in ((least + 0.01, True), (least - 0.01, False)):
+        rms = {"continuum": 0.02, "continuum-linear": 0.02 * 10 ** (gain / 20)}
+        rows = [one | {"row": row} for one in patch_rows("continuum", **rms)]
+        assert list(met(check_targets(rows, [], [])).values()) == [expected]
+
+
+def test_the_default_is_held_against_the_paper_at_a_tenth_of_its_cost():
+    from targets import check_targets
+
+    rows = patch_rows("continuum", **{"continuum": 0.02, "continuum-paper": 0.019})
+    assert list(met(check_targets(rows, [], [])).values()) == [False, True]
+    rows[0] |= {"rms": 0.018, "psnr": 40, "multiply_adds": 1e5}
+    assert list(met(check_targets(rows, [], [])).values()) == [True, False]
+
+
+def test_targets_of_frames_and_of_flat_images():
+    from targets import check_targets
+
+    good = {
+        "continuum": {"residual": 0.0019, "bias": -0.0004, "quiet": 0.07},
+        "magnetogram": {"residual": 7.9, "bias": -0.2, "quiet": 11.9},
+    }
+    for observable, figures in good.items():
+        frame = {"observable": observable, "row": "AR", "method": observable}
+        assert set(met(check_targets([], [frame | figures], [])).values()) == {True}
+        for key in ("residual", "bias"):
+            told = met(check_targets([], [frame | figures | {key: 2 * figures[key]}], []))
+            assert list(told.values()).count(False) == 1
+    flat = {"observable": "magnetogram", "method": "magnetogram", "noise_in": 10.0}
+    for out, expected in ((12.9, True), (13.1, False)):
+        assert list(met(check_targets([], [], [flat | {"noise_out": out}])).values()) == [expected]
+    flats = [{"observable": "continuum", "noise_in": 1e-3, "method": m} for m in ("continuum", "continuum-linear")]
+    for out, expected in ((0.008, True), (0.010, False)):
+        flats[0]["noise_out"], flats[1]["noise_out"] = out, 0.009
+        assert list(met(check_targets([], [], flats)).values()) == [expected]
+
+
+@pytest.mark.parametrize("name", ["continuum", "own"])
+def test_exported_networks_give_what_users_get(networks, name):
+    import torch
+    from accuracy import Exported
+
+    from sunpy_enhance._network import apply_tiled, load_network
+
+    image = granulation((40, 36)).astype(np.float32)
+    method = Exported(networks[name])
+    assert method.halo == CARD.halo
+    inner = image[8 : 32 + 4, 6 : 28 + 2]
+    restored = method(torch.from_numpy(np.stack([inner, inner])[:, None])).numpy()
+    whole = apply_tiled(load_network(networks[name], "cpu"), image)
+    assert restored.shape == (2, 1, 48, 40)
+    assert np.array_equal(restored[0, 0], restored[1, 0])
+    np.testing.assert_allclose(restored[0, 0], whole[20:68, 16:56], atol=1e-6)
+
+
+def test_figures_of_a_frame_are_those_of_what_hmi_would_see():
+    from frames import PLATE_SCALE, frame_figures
+
+    from sunpy_enhance.optics import redegrade_image
+
+    fine = (100 * smooth_noise((400, 400), 8)).astype(np.float32)
+    seen = redegrade_image(fine, PLATE_SCALE / 2)
+    smap = make_map("magnetogram", data=(seen + 3).astype(np.float32))
+    figures = frame_figures(fine, smap, CARD_OF_HMI)
+    assert figures["residual"] == pytest.approx(3, rel=1e-4)
+    assert figures["bias"] == pytest.approx(-3, rel=1e-4)
+    assert figures["contrast"] == pytest.approx(1, rel=1e-4)
+    assert figures["strongest"] == np.abs(fine).max()
+    assert figures["quiet_in"] < 20 < figures["unsigned_in"]
+    halved = frame_figures(fine, smap, CARD_OF_HMI, level=2)
+    assert halved["residual"] == pytest.approx(1.5, rel=1e-4)
+    assert halved["psnr"] == pytest.approx(figures["psnr"])
+
+
+def test_noise_of_a_flat_frame_is_what_the_method_makes_of_it(networks):
+    from frames import flat_frame, noise_out
+
+    image = flat_frame("magnetogram", 10.0)
+    assert image.std() == pytest.approx(10, rel=0.01)
+    bicubic, network = (noise_out(image, model)[0] for model in (None, networks["magnetogram"]))
+    assert 7 < bicubic < 9
+    assert network > 1.3 * bicubic  # the tiny network sharpens
+    assert abs(noise_out(image + 7, None)[1]) < 0.05
+
+
+def test_tables_hold_every_row_and_figure(tmp_path, capsys):
+    from tables import print_markdown, write_files
+
+    from sunpy_enhance.training.metrics import score
+
+    images = np.stack([1 + 0.1 * smooth_noise((32, 32), 2, seed) for seed in range(2)])
+    figures = score(images[::-1], images, 0.252) | {"residual": 0.0012345}
+    row = {"observable": "continuum", "row": "R", "truth": "held out", "method": "continuum", "multiply_adds": 40490.1}
+    frame = {"observable": "continuum", "row": "AR", "method": "continuum", "residual": 0.001, "darkest_in": 0.25}
+    tables = {"patches": [row | figures], "frames": [frame], "noise": [], "targets": []}
+    write_files(tables, tmp_path)
+    print_markdown(tables)
+    with (tmp_path / "continuum-patches.csv").open(newline="") as stream:
+        (told,) = csv.DictReader(stream)
+    assert told["RMS [%]"] == f"{100 * figures['rms']:.3f}"
+    assert told["residual [%]"] == "0.123"
+    assert told["multiply-adds per pixel"] == "40,490"
+    assert "| AR | HMI itself | " in capsys.readouterr().out
+    assert json.loads((tmp_path / "accuracy.json").read_text()) == tables
