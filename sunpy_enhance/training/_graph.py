@@ -9,7 +9,7 @@ import numpy as np
 from onnx import helper, numpy_helper
 from torch.nn.utils import fusion
 
-from sunpy_enhance.training.networks import Hybrid
+from sunpy_enhance.training.networks import MEAN_INTENSITY, WEAK_FIELD, Hybrid
 from sunpy_enhance.training.paper import Paper, phase_kernel
 
 __all__ = ["Graph", "graph_of"]
@@ -79,7 +79,7 @@ def _hybrid(network: Hybrid):
 
 
 def _add_residual(graph, network, image, phases):
-    features = graph.add("Concat", graph.crop(image, network.linear.halo), phases, axis=1)
+    features = _add_features(graph, network, graph.crop(image, network.linear.halo), phases)
     features = graph.add("Relu", graph.convolve(features, *network.first_convolution()))
     for one, two in network.blocks:
         inner = graph.add("Relu", graph.convolve(features, *one.parameters_of_convolution()))
@@ -87,6 +87,19 @@ def _add_residual(graph, network, image, phases):
         features = graph.add("Add", graph.crop(features, 2), inner)
     residual = graph.convolve(features, network.last_convolution())
     return graph.add("Add", graph.crop(phases, network.margin), residual)
+
+
+def _add_features(graph, network, image, phases):
+    def number(value):
+        return graph.constant(np.float32(value))
+
+    if network.odd:
+        both = graph.add("Concat", image, phases, axis=1)
+        strength = graph.add("Add", graph.add("Abs", both), number(WEAK_FIELD))
+        return graph.add("Concat", both, graph.add("Div", both, strength), axis=1)
+    level = graph.add("Mul", graph.add("Sub", image, number(MEAN_INTENSITY)), number(2))
+    change = graph.add("Mul", graph.add("Sub", phases, image), number(8))
+    return graph.add("Concat", level, change, axis=1)
 
 
 @graph_of.register

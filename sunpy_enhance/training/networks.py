@@ -14,7 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["Hybrid", "LinearFilter"]
+__all__ = ["MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter"]
+
+# About the middle between the umbra and the brightest granules, in units of the quiet Sun.
+MEAN_INTENSITY = 0.75
+# In units of the constant (kG): a field is compressed where it is stronger.
+WEAK_FIELD = 0.05
 
 
 def crop(images, margin):
@@ -167,8 +172,7 @@ class Hybrid(nn.Module):
         self.linear = LinearFilter(narrow, wide, dilation)
         if not channels:
             return
-        # The image and the four phases of the linear result.
-        self.first = nn.Conv2d(5, channels // 2 if odd else channels, 3)
+        self.first = nn.Conv2d(10 if odd else 5, channels // 2 if odd else channels, 3)
         self.blocks = nn.ModuleList(
             nn.ModuleList(_Convolution(channels, channels, 3, paired=odd) for _ in range(2)) for _ in range(blocks)
         )
@@ -199,6 +203,17 @@ class Hybrid(nn.Module):
             weights += [self.first_convolution()[0], *inner, self.last_convolution()]
         return sum(weight.numel() for weight in weights)
 
+    def features(self, image, linear):
+        """Return what the residual network sees, brought to the order of one, without which it learns slowly.
+
+        (n, 1, y, x) and (n, 4, y, x) -> (n, 5, y, x): the intensity about `MEAN_INTENSITY`, and what the linear filter
+        changed of it. A field, which spans three decades, is given as it is and compressed: (n, 10, y, x).
+        """
+        if self.odd:
+            both = torch.cat([image, linear], dim=1)
+            return torch.cat([both, both / (both.abs() + WEAK_FIELD)], dim=1)
+        return torch.cat([(image - MEAN_INTENSITY) * 2, (linear - image) * 8], dim=1)
+
     def first_convolution(self):
         """Return the plain weight and bias of the first convolution."""
         weight, bias = self.first.weight, self.first.bias
@@ -216,8 +231,8 @@ class Hybrid(nn.Module):
         if not self.channels:
             return functional.pixel_shuffle(linear, 2) * self.constant
         # Only the residual network bears a lower precision: it adds a few per cent to the linear result.
+        features = self.features(crop(images, self.linear.halo), linear)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
-            features = torch.cat([crop(images, self.linear.halo), linear], dim=1)
             features = functional.relu(functional.conv2d(features, *self.first_convolution()))
             for one, two in self.blocks:
                 features = crop(features, 2) + two(functional.relu(one(features)))
