@@ -21,7 +21,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 SCALE = 0.0662
-# HMI's pixel in pixels of a scene, and its noise in gauss (720 s to 45 s: 5 to 9 G).
+# HMI's pixel in pixels of a scene, and its noise in gauss (720 s; Liu et al. 2012, Sol. Phys. 279, 295).
 PIXEL, NOISE = 8, 6.3
 SEEDS = range(20, 24)
 

@@ -13,7 +13,7 @@ __all__ = ["Filaments", "draw_filaments", "horizontal", "threads"]
 DENSITY = 0.9
 # Length and width of filaments in arcsec: 5 Mm and 0.8 Mm for whole convective cells seen by Hinode (Tiwari et al.
 # 2013, A&A 557, A25), 2 to 5 arcsec and 0.2 to 0.5 arcsec for what SST resolves of them (Scharmer et al. 2002,
-# Nature 420, 151; Rouppe van der Voort et al. 2004, A&A 427, 319).
+# Nature 420, 151; Rouppe van der Voort et al. 2004, A&A 414, 717).
 LENGTH, WIDTH = 3.2, 0.30
 SAMPLES = 9  # across a filament
 
