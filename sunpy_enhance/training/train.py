@@ -121,7 +121,10 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     else:
         network = linear
     network.eval()
-    return network, linear, evaluate({recipe["name"]: network, "linear": linear}, held_out, noise, seed=seed)
+    psf, target = recipe.optics()
+    methods = {recipe["name"]: network, "linear": linear}
+    optics = {"psf": psf, "target": target, "plate_scale": recipe["plate_scale"]}
+    return network, linear, evaluate(methods, held_out, noise, seed=seed, **optics)
 
 
 def train_and_export(recipe_path, directory, out, *, device="auto", changes=None, dataset=None, progress=True):
