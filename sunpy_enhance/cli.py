@@ -161,7 +161,7 @@ def _models(options):  # noqa: ARG001 (one signature for all)
             f"mu >= {card.mu_validated:g}; halo {card.halo} pixels; licence {card.licence}"
         )
         if name.endswith("-linear"):
-            print(f"  the linear filter of {name.removesuffix('-linear')} alone, for comparison")
+            print(f"  the linear filter that {name.removesuffix('-linear')} is measured against")
             continue
         methods = (name, "linear", "bicubic")
         print(f"  {'RMS error, held out':<22}" + "".join(f"{method:>22}" for method in methods))

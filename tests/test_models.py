@@ -9,7 +9,8 @@ from sunpy_enhance.models import default_model, resolve
 
 def test_available(shipped):
     cards = available_models()
-    assert {"continuum", "magnetogram"} <= set(cards)
+    variants = ("", "-fast", "-linear", "-paper")
+    assert set(cards) == {f"{observable}{v}" for observable in ("continuum", "magnetogram") for v in variants}
     assert all(isinstance(card, ModelCard) and card.name == name for name, card in cards.items())
     # The defaults have the names of the observables.
     assert all(cards[name].observable == name for name in ("continuum", "magnetogram"))

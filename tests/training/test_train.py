@@ -401,16 +401,14 @@ def test_missing_training_extra_is_told(monkeypatch, capsys, tmp_path):
     assert "pip install 'sunpy_enhance[training]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["continuum", "magnetogram"])
+@pytest.mark.parametrize("name", available_models())
 def test_shipped_networks_are_of_the_shipped_recipes(name):
-    recipe = recipe_module.read_recipe(RECIPES / f"{name}.toml")
-    cards = available_models()
-    assert cards[name].recipe == recipe.text
-    assert cards[name].halo == recipe.network().halo
-    linear = recipe_module.read_recipe(f"{name}-linear")
-    # The recipe of the linear filter is that of the network, and what it says itself before.
-    assert linear.text.endswith(cards[f"{name}-linear"].recipe)
-    assert cards[f"{name}-linear"].halo == linear.network().halo
+    recipe, card = recipe_module.read_recipe(name), available_models()[name]
+    network = recipe.network()
+    assert card.recipe == recipe.text
+    assert (card.name, card.version, card.border) == (name, recipe["version"], network.border)
+    assert card.halo == network.reach
+    assert set(card.data) == {entry["file"] for entry in recipe["files"]} | {"sunpy_enhance.training.synthetic"}
 
 
 def test_metrics_of_a_known_error():
