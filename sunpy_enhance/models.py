@@ -7,10 +7,10 @@ import pathlib
 __all__ = ["available_models"]
 
 # The files are <name>.onnx in this folder; the defaults have the names of the observables that they enhance. Beside
-# them: a smaller network, the best linear filter as a baseline, and the architecture of the paper.
+# them: a smaller network, and the best linear filter as a baseline.
 _FOLDER = importlib.resources.files(__package__) / "data"
 _SHIPPED = tuple(
-    observable + variant for observable in ("continuum", "magnetogram") for variant in ("", "-fast", "-linear", "-paper")
+    observable + variant for observable in ("continuum", "magnetogram") for variant in ("", "-fast", "-linear")
 )
 
 

@@ -18,6 +18,7 @@ TRAINING_DEFAULTS = {
     "patch": 1.0,
     "local": 0.0,
     "local_floor": 1.0,
+    "local_box": 9,
     "l2": 0.0,
     "clip": 1.0,
     "flips": True,

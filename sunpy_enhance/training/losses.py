@@ -26,7 +26,7 @@ class Loss:
       ``consistency`` and ``mean`` it is that of Díaz Baso & Asensio Ramos (2018, A&A 614, A5, Sect. 2.6).
     * ``loss = "weighted"``: :math:`s` in units of the linear filter's squared error on the same patch, so that quiet
       Sun counts as much as spots, times ``patch``. With ``local`` the absolute error relative to the strength about
-      each pixel is added, so that weak field beside a spot counts, too.
+      each pixel, in a box of ``local_box`` output pixels, is added, so that weak field beside a spot counts, too.
 
     Parameters
     ----------
@@ -72,5 +72,6 @@ class Loss:
 
     def _tolerable(self, targets):
         """Return the error that is tolerable at a pixel: a part of the strength about it, and some noise."""
-        power = functional.avg_pool2d(targets.square(), 9, stride=1, padding=4, count_include_pad=False)
+        box = self.settings["local_box"]
+        power = functional.avg_pool2d(targets.square(), box, stride=1, padding=box // 2, count_include_pad=False)
         return ((self.settings["local_floor"] * self.noise) ** 2 + self.settings["local"] ** 2 * power).sqrt()

@@ -64,3 +64,18 @@ def test_local_errors_count_less_in_strong_field():
     loss = Loss(read_recipe("magnetogram", changes=changes), 1000.0, np.ones(1), CPU)
     weak, strong = torch.zeros(1, 1, 16, 16), torch.full((1, 1, 16, 16), 2000.0)
     assert float(loss(weak + 50, weak, [0])) > 10 * float(loss(strong + 50, strong, [0]))
+
+
+def test_a_smaller_box_watches_weak_field_beside_strong():
+    changes = PLAIN | {"training.loss": "weighted", "training.patch": 0.0, "training.local": 0.1}
+    truth = torch.zeros(1, 1, 16, 16)
+    truth[..., :8] = 2000.0
+    wrong = truth.clone()
+    wrong[..., 10] += 50
+    found = []
+    for box in (1, 3, 9):
+        recipe = read_recipe("magnetogram", changes=changes | {"training.local_box": box})
+        loss = Loss(recipe, 1000.0, np.ones(1), CPU)
+        found.append(float(loss(wrong, truth, [0]) - loss(truth, truth, [0])))
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert found[1] > 5 * found[2]
