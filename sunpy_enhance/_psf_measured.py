@@ -21,9 +21,8 @@ __all__ = ["MeasuredPSF"]
 _SMALLEST = 8  # pixels along an axis: a PSF on fewer is hardly sampled
 _NEGATIVE = 0.01  # of the energy: what noise about zero leaves in a usable measurement
 _BORDER_WARNS, _BORDER_RAISES = 0.0025, 0.2  # of the energy, see `_check_border`
-_COARSE = (
-    0.15  # transfer at 0.8 of the Nyquist frequency (at 1, what is beyond it can cancel it) of too coarse an array
-)
+# Transfer of too coarse an array at 0.8 of the Nyquist frequency (at 1, what is beyond it can cancel it).
+_COARSE = 0.15
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

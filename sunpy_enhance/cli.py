@@ -1,6 +1,7 @@
 """The command line: ``sunpy-enhance run | models | demo | dataset | train``."""
 
 import argparse
+import contextlib
 import sys
 import time
 import tomllib
@@ -210,12 +211,19 @@ def _changes(lines):
     return changes
 
 
-def _train(options):
+@contextlib.contextmanager
+def _telling_the_extra():
+    """Say how to get what training imports, where it is not installed."""
     try:
-        from .training.train import train_and_export
+        yield
     except ImportError as error:
         msg = f"{error.name} is not installed: pip install 'sunpy_enhance[training]'"
         raise ImportError(msg) from error
+
+
+def _train(options):
+    with _telling_the_extra():
+        from .training.train import train_and_export
 
     out = options.out or Path(f"{options.recipe.stem}.onnx")
     card = train_and_export(
@@ -231,15 +239,12 @@ def _train(options):
 
 
 def _dataset(options):
-    try:
+    with _telling_the_extra():
         import h5py  # noqa: F401 (only to say early that it is missing)
         import torch  # noqa: F401
 
         from .training.recipe import read_recipe
         from .training.storage import write_dataset
-    except ImportError as error:
-        msg = f"{error.name} is not installed: pip install 'sunpy_enhance[training]'"
-        raise ImportError(msg) from error
 
     recipe = read_recipe(options.recipe, changes=_changes(options.set), directory=options.data)
     out = options.out or Path(f"{options.recipe.stem}.hdf5")

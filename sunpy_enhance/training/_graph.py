@@ -9,7 +9,7 @@ import numpy as np
 from onnx import helper, numpy_helper
 from torch.nn.utils import fusion
 
-from sunpy_enhance.training.networks import MEAN_INTENSITY, WEAK_FIELD, Hybrid
+from sunpy_enhance.training.networks import CHANGE_GAIN, LEVEL_GAIN, MEAN_INTENSITY, WEAK_FIELD, Hybrid
 from sunpy_enhance.training.paper import Paper, phase_kernel
 
 __all__ = ["Graph", "graph_of"]
@@ -97,8 +97,8 @@ def _add_features(graph, network, image, phases):
         both = graph.add("Concat", image, phases, axis=1)
         strength = graph.add("Add", graph.add("Abs", both), number(WEAK_FIELD))
         return graph.add("Concat", both, graph.add("Div", both, strength), axis=1)
-    level = graph.add("Mul", graph.add("Sub", image, number(MEAN_INTENSITY)), number(2))
-    change = graph.add("Mul", graph.add("Sub", phases, image), number(8))
+    level = graph.add("Mul", graph.add("Sub", image, number(MEAN_INTENSITY)), number(LEVEL_GAIN))
+    change = graph.add("Mul", graph.add("Sub", phases, image), number(CHANGE_GAIN))
     return graph.add("Concat", level, change, axis=1)
 
 

@@ -14,10 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter"]
+__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter"]
 
 # About the middle between the umbra and the brightest granules, in units of the quiet Sun.
 MEAN_INTENSITY = 0.75
+# Bring an intensity about that, and what the linear filter changes of it, to the order of one.
+LEVEL_GAIN, CHANGE_GAIN = 2, 8
 # In units of the constant (kG): a field is compressed where it is stronger.
 WEAK_FIELD = 0.05
 
@@ -212,7 +214,7 @@ class Hybrid(nn.Module):
         if self.odd:
             both = torch.cat([image, linear], dim=1)
             return torch.cat([both, both / (both.abs() + WEAK_FIELD)], dim=1)
-        return torch.cat([(image - MEAN_INTENSITY) * 2, (linear - image) * 8], dim=1)
+        return torch.cat([(image - MEAN_INTENSITY) * LEVEL_GAIN, (linear - image) * CHANGE_GAIN], dim=1)
 
     def first_convolution(self):
         """Return the plain weight and bias of the first convolution."""
