@@ -1,0 +1,42 @@
+"""The command line: one module for each command."""
+
+import argparse
+import sys
+
+from . import demo, models, run, training
+
+__all__ = ["main"]
+
+# In the order of the help.
+_COMMANDS = (run, models, demo, training)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="sunpy-enhance", description="Deconvolve and super-resolve SDO/HMI continuum images and magnetograms."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        0, or 1 where a file could not be enhanced.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.function(options)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        print(f"sunpy-enhance: {error}", file=sys.stderr)
+        return 1
