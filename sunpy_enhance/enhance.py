@@ -3,7 +3,7 @@
 import numbers
 
 from ._network import apply_tiled, check_device, load_network
-from .models import default_model
+from .models import model_for
 from .photometry import LIMBS, to_map, to_network
 
 __all__ = ["enhance_map"]
@@ -20,8 +20,9 @@ def enhance_map(
         Continuum or line-of-sight magnetogram at HMI's native plate scale, full disk or a cutout.
         It is not changed.
     model : str or os.PathLike, optional
-        Name of a shipped network (see `available_models`) or path of an ONNX file with a `ModelCard`.
-        By default the shipped one for the Map's observable.
+        Name of a shipped network (see `available_models`), "diazbaso2018" for the published one (which is
+        downloaded at its first use), or path of an ONNX file with a `ModelCard`. By default the shipped one for
+        the Map's observable.
     limb : {"mask", "enhance", "nan"}, optional
         What to do beyond the smallest cosine of the heliocentric angle (mu) that the network was validated
         for, decided per input pixel. "mask": give the interpolated input and flag it in the mask. "enhance":
@@ -58,6 +59,8 @@ def enhance_map(
         binned, deconvolved or enhanced Maps, and those without a complete header. The message says what to do.
     FileNotFoundError
         Where the model's file does not exist.
+    ConnectionError, ImportError
+        Where the published network cannot be fetched: see `sunpy_enhance.published.fetch_network`.
     RuntimeError
         Where ``device="cuda"`` does not work.
     NotImplementedError
@@ -83,7 +86,7 @@ def enhance_map(
     >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
     """
     _check_options(limb, uncertainty, tile_size, device)
-    network = load_network(default_model(smap) if model is None else model, device)
+    network = load_network(model_for(smap, model), device)
     network.card.check(smap)
     image, calibration = to_network(smap, network.card, quiet_sun)
     needed = calibration.enhanced(network.card, limb)
