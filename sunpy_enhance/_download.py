@@ -1,9 +1,8 @@
 """One file from the web: resumed where it broke off, and kept only if it is the right one."""
 
 import hashlib
+import http
 import http.client
-import shutil
-import urllib.error
 import urllib.request
 
 __all__ = ["SILENCE", "download", "git_blob"]
@@ -46,7 +45,7 @@ def download(url, path, blob):
             try:
                 _receive(url, part, before)
             except (OSError, http.client.HTTPException) as error:
-                if isinstance(error, urllib.error.HTTPError) and error.code == http.HTTPStatus.RANGE_NOT_SATISFIABLE:
+                if before and getattr(error, "code", None) == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     part.unlink()  # it is longer than the file
                     continue
                 if part.exists() and part.stat().st_size > before:
@@ -72,7 +71,8 @@ def _receive(url, part, before):
         goes_on = (response.headers.get("Content-Range") or "").startswith(f"bytes {before}-")
         with part.open("ab" if before and goes_on else "wb") as file:
             start = file.tell()
-            shutil.copyfileobj(response, file)
+            while piece := response.read1(2**16):  # what there is, where read() would wait for all and lose it
+                file.write(piece)
             received = file.tell() - start
         expected = response.headers.get("Content-Length")
     if expected is not None and received < int(expected):

@@ -71,10 +71,13 @@ def network_folder():
     pathlib.Path
         That in the environment variable ``SUNPY_ENHANCE_MODELS``, or ``sunpy_enhance`` in sunpy's download folder.
     """
-    from sunpy.util.config import get_and_create_download_dir
+    import sunpy
 
-    folder = os.environ.get("SUNPY_ENHANCE_MODELS") or Path(get_and_create_download_dir()) / "sunpy_enhance"
-    return Path(folder).expanduser()
+    if own := os.environ.get("SUNPY_ENHANCE_MODELS"):
+        return Path(own).expanduser()
+    # As sunpy.util.config has it, which would make the folder at once.
+    downloads = os.environ.get("SUNPY_DOWNLOADDIR") or sunpy.config.get("downloads", "download_dir")
+    return Path(downloads).expanduser() / "sunpy_enhance"
 
 
 def network_path(name):
