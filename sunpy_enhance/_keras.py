@@ -32,6 +32,9 @@ _SETTINGS = {
     "UpSampling2D": {"size": [2, 2], "interpolation": "nearest"},
 }
 
+# What h5py raises where a file is truncated or damaged, or where something is of another kind than it should be.
+_DAMAGES = (OSError, KeyError, RuntimeError, TypeError, AttributeError)
+
 
 def read_keras(path):
     """Return the weights of the paper's network in a Keras file, batch normalisation folded in.
@@ -71,7 +74,7 @@ def read_keras(path):
                 raise ValueError(msg)
             _check_settings(path, file.attrs.get("model_config"))
             layers = [(name, _layer(path, root, name)) for name in names]
-    except (OSError, KeyError, RuntimeError) as error:  # as h5py calls what is truncated or damaged
+    except (*_DAMAGES, json.JSONDecodeError, UnicodeDecodeError) as error:
         msg = f"{path} is no complete HDF5 file of Keras weights ({error}): fetch or write it again"
         raise ValueError(msg) from error
     _check_padding(path, layers)
@@ -106,10 +109,10 @@ def _layer(path, root, name):
         if part in layer:
             msg = f"{path}: the layer {name} has two weights {part}: expected a network that is not nested in another"
             raise ValueError(msg)
-        if values.dtype != np.float32:
+        if values.dtype.newbyteorder("=") != np.float32:
             msg = f"{path}: {name} has weights of {values.dtype}, expected float32"
             raise ValueError(msg)
-        layer[part] = values[()]
+        layer[part] = values[()].astype(np.float32)
         if not np.isfinite(layer[part]).all() or (part == "moving_variance" and (layer[part] < 0).any()):
             msg = f"{path}: the {part} of {name} is not finite, or a negative variance: the network is not trained"
             raise ValueError(msg)

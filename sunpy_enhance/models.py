@@ -45,7 +45,7 @@ def model_for(smap, model=None):
     """Return the network that is meant for a Map: the default, or that of a publication for what the Map shows."""
     if model is None:
         return default_model(smap)
-    return f"{model}-{default_model(smap)}" if model in PUBLISHED else model
+    return f"{model}-{default_model(smap)}" if isinstance(model, str) and model in PUBLISHED else model
 
 
 def resolve(model):

@@ -197,11 +197,47 @@ def test_files_that_are_no_weights(tmp_path):
         cut.write_bytes(whole[:size])
         with pytest.raises(ValueError, match="cut.hdf5"):
             import_keras(cut, out, observable="continuum")
+    for odd in ("[]", "{", '{"config": []}'):
+        layers = keras_layers(random_state())
+        write_layers(tmp_path / "odd.hdf5", layers, whole=True)
+        with h5py.File(tmp_path / "odd.hdf5", "a") as file:
+            file.attrs["model_config"] = odd
+        with pytest.raises(ValueError, match="odd.hdf5 is no complete"):
+            import_keras(tmp_path / "odd.hdf5", out, observable="continuum")
     with h5py.File(tmp_path / "whole.hdf5", "a") as file:
         del file["conv2d_2"]
     with pytest.raises(ValueError, match="whole.hdf5 is no complete .*conv2d_2"):
         import_keras(tmp_path / "whole.hdf5", out, observable="continuum")
     assert not list(tmp_path.glob("out*"))
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_damaged_files_are_an_error_or_do_no_harm(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("damaged")
+    path = write_layers(folder / "w.hdf5", keras_layers(random_state(2, 1)), whole=True)
+    content = bytearray(path.read_bytes())
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=20)):
+        content[position] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    message = None
+    try:
+        import_keras(path, folder / "out.onnx", observable="continuum")
+    except ValueError as error:
+        message = str(error)
+    assert (folder / "out.onnx").exists() == (message is None)
+    assert message is None or str(path) in message
+
+
+def test_weights_of_the_other_byte_order(tmp_path):
+    state = random_state()
+    layers = {
+        name: {key: values.astype(">f4") for key, values in layer.items()}
+        for name, layer in keras_layers(state).items()
+    }
+    import_keras(write_layers(tmp_path / "w.h5", layers), tmp_path / "out.onnx", observable="continuum")
+    image = image_of("continuum", (5, 4))
+    np.testing.assert_allclose(load_network(tmp_path / "out.onnx", "cpu")(image), by_numpy(state, image), atol=1e-5)
 
 
 def test_observables(tmp_path):

@@ -237,7 +237,8 @@ def test_names(folder):
         resolve("diazbaso")
     assert model_for(make_map("continuum")) == "continuum"
     assert model_for(make_map("magnetogram"), "diazbaso2018") == "diazbaso2018-magnetogram"
-    assert model_for(make_map("continuum"), folder) == folder
+    for model in (folder, 3, [folder]):
+        assert model_for(make_map("continuum"), model) == model
     assert not folder.exists()
 
 
