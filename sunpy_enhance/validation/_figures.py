@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["check_page", "new_figure", "show"]
+__all__ = ["benchmark_page", "check_page", "new_figure", "show"]
 
 
 def new_figure(size):
@@ -85,3 +85,30 @@ def _draw_distribution(axes, found, residual):
     axes.plot(edges, np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi), "k:", label="noise of the input")
     axes.set(xlabel="residual / noise", ylabel="density", yscale="log", ylim=(1e-4, 3))
     axes.legend(fontsize="small")
+
+
+def benchmark_page(rows, observable):
+    """Draw the rows of a `~sunpy_enhance.validation.Benchmark`: gain over bicubic interpolation, and power."""
+    sources = list(dict.fromkeys((row["truth"], row["row"]) for row in rows))
+    methods = [name for name in dict.fromkeys(row["method"] for row in rows) if name != "bicubic"]
+    found = {(row["truth"], row["row"], row["method"]): row for row in rows}
+    panels = {
+        "PSNR over that of bicubic [dB]": lambda one, base: one["psnr"] - base["psnr"],
+        "power at 0.5-1 cycles/arcsec over the truth's": lambda one, base: one["power_1.0"],  # noqa: ARG005
+        "residual / noise": lambda one, base: np.sqrt(one.get("chi_square", np.nan)),  # noqa: ARG005
+    }
+    figure = new_figure((13, 1.2 + 0.32 * len(sources)))
+    places = np.arange(len(sources))[::-1]
+    for axes, (label, value) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
+        for number, method in enumerate(methods):
+            shift = 0.5 * (number - (len(methods) - 1) / 2) / max(len(methods), 1)
+            values = [value(found[*source, method], found[*source, "bicubic"]) for source in sources]
+            axes.plot(values, places - shift, "o", markersize=5, label=method)
+        axes.set(xlabel=label)
+        axes.grid(alpha=0.3)
+        if label.startswith(("power", "residual")):
+            axes.axvline(1, color="gray", linestyle=":")
+    axes.set_yticks(places, [name if truth == "held out" else f"{name} (other)" for truth, name in sources])
+    figure.axes[0].legend(fontsize="small")
+    figure.suptitle(observable)
+    return figure

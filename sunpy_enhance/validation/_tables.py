@@ -1,6 +1,43 @@
 """Figures as lines of text."""
 
-__all__ = ["check_lines"]
+from sunpy_enhance.validation.scores import POWER_BANDS
+
+__all__ = ["cells", "check_lines", "columns"]
+
+
+def columns(observable):
+    """Return {figure: (heading, factor, format)} of what `~sunpy_enhance.validation.scores.evaluate` gives.
+
+    Parameters
+    ----------
+    observable : {"continuum", "magnetogram"}
+        Errors are in gauss, or in per cent of the quiet Sun.
+
+    Returns
+    -------
+    dict
+    """
+    unit, factor, style = ("G", 1, ".2f") if observable == "magnetogram" else ("%", 100, ".3f")
+    return {
+        "rms": (f"RMS [{unit}]", factor, style),
+        "psnr": ("PSNR [dB]", 1, ".2f"),
+        "ssim": ("SSIM", 1, ".4f"),
+        "correlation": ("correlation", 1, ".4f"),
+        "contrast": ("contrast", 1, ".3f"),
+        **{key: (f"power {low:g}-{high:g}/arcsec", 1, ".2f") for key, (low, high) in POWER_BANDS.items()},
+        "bias": (f"bias [{unit}]", factor, "+" + style),
+        "flux": ("flux", 1, ".4f"),
+        "net_flux": ("net flux", 1, "+.4f"),
+        "residual": (f"residual [{unit}]", factor, style),
+        "chi_square": ("chi-square", 1, ".2f"),
+        "coverage_1": ("within 1 sigma [%]", 100, ".1f"),
+        "coverage_2": ("within 2 sigma [%]", 100, ".1f"),
+    }
+
+
+def cells(row, columns):
+    """Return the figures of a row as text, nothing where it has none."""
+    return [format(factor * row[key], style) if key in row else "" for key, (_, factor, style) in columns.items()]
 
 
 def check_lines(found):
