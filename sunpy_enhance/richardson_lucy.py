@@ -42,7 +42,7 @@ def richardson_lucy(smap, *, psf=None, iterations=50, upsample="bilinear", signe
     upsample : {"bilinear", "cubic"}, optional
         The interpolation to twice the sampling.
     signed : {"offset", "split"}, optional
-        How a magnetogram is made positive, which the algorithm asks for. "offset": twice its largest absolute
+        How a magnetogram is made positive, which the algorithm asks for. "offset": ten times its largest absolute
         value is added, and taken off at the end. "split": each polarity is deconvolved alone, and the results are
         subtracted. The paper does not say which it uses. Flux that cancelled in the telescope can come back
         with an offset; split polarities keep the weak field quiet, and pile up noise along the inversion lines.
@@ -131,8 +131,8 @@ def deconvolve(image, psf, plate_scale, *, iterations, signed=None, progress=Fal
     image = np.asarray(image, np.float32)
     if signed == "split":
         return _positive(image, **options) - _positive(-image, **options)
-    # A deconvolved field exceeds the observed one, so that the largest value alone would still clip it.
-    offset = 2 * np.abs(image).max() if signed == "offset" else np.float32(0)
+    # With an offset as small as the field itself one polarity would grow faster than the other, and be clipped.
+    offset = 10 * np.abs(image).max() if signed == "offset" else np.float32(0)
     return _positive(image + offset, **options) - offset
 
 

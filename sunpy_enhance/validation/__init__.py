@@ -6,6 +6,7 @@ Hinode; `benchmark` measures a method where the truth is known, beside the refer
 
 from .benchmarking import Benchmark, benchmark
 from .consistency import Check, check
+from .hinode import Comparison, compare
 from .references import bicubic
 
-__all__ = ["Benchmark", "Check", "benchmark", "bicubic", "check"]
+__all__ = ["Benchmark", "Check", "Comparison", "benchmark", "bicubic", "check", "compare"]

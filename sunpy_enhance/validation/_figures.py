@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["benchmark_page", "check_page", "new_figure", "show"]
+__all__ = ["benchmark_page", "check_page", "compare_page", "new_figure", "show"]
 
 
 def new_figure(size):
@@ -111,4 +111,27 @@ def benchmark_page(rows, observable):
     axes.set_yticks(places, [name if truth == "held out" else f"{name} (other)" for truth, name in sources])
     figure.axes[0].legend(fontsize="small")
     figure.suptitle(observable)
+    return figure
+
+
+def compare_page(found):
+    """Draw a `~sunpy_enhance.validation.Comparison`: both images, and one against the other."""
+    ours, theirs = found.enhanced.data, found.reference.data
+    a, b = theirs[found.used], ours[found.used]
+    low, high = np.percentile(np.concatenate([a, b]), [0.1, 99.9])
+    figure = new_figure((13, 4.4))
+    axes = figure.subplots(1, 3)
+    for one, data, name in ((axes[0], ours, "enhanced"), (axes[1], theirs, "reference")):
+        image = show(one, data, low=low, high=high, title=f"{name}, contrast {found.contrast[name]:.4g}")
+        one.set(xlabel="x [pixel]")
+    unit = str(found.enhanced.unit or "")
+    figure.colorbar(image, ax=axes[1], shrink=0.7, label=unit)
+    axes[2].hexbin(a, b, bins="log", extent=(low, high, low, high), gridsize=60, cmap="viridis", mincnt=1)
+    line = np.array([low, high])
+    axes[2].plot(line, line, "k:", label="equal")
+    fitted = found.slope * line + found.intercept
+    axes[2].plot(line, fitted, "C3", label=f"slope {found.slope:.3f}, correlation {found.correlation:.3f}")
+    axes[2].set(xlabel=f"reference [{unit}]", ylabel=f"enhanced [{unit}]", xlim=(low, high), ylim=(low, high))
+    axes[2].set_aspect("equal")
+    axes[2].legend(fontsize="small")
     return figure

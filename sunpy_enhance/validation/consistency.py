@@ -156,9 +156,10 @@ def check(
 
     kind = observable(smap)
     _check_frame(enhanced, smap)
-    name, card, optics = _optics(enhanced, kind, model)
+    name, card, left = _method(enhanced, kind, model)
+    psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
     _, calibration = to_network(smap, card, quiet_sun)
-    again = redegrade(enhanced, psf=psf or optics[0], target=target or optics[1])
+    again = redegrade(enhanced, psf=psf, target=target)
 
     valid = (calibration.mu > 0) & ~calibration.bad & np.isfinite(again.data)
     used = _footprint(enhanced, card if name not in _METHODS else None, calibration)
@@ -207,26 +208,31 @@ def _check_frame(enhanced, smap):
             raise ValueError(msg)
 
 
-def _optics(enhanced, kind, model):
-    """Return the name of the method, a card, and the PSFs of HMI and of the telescope that is left."""
+def _method(enhanced, kind, model):
+    """Return the name of the method, a card, and the telescope that is left, as a card has it."""
     from sunpy_enhance._network import load_network
-    from sunpy_enhance.optics import psf_from_card
 
     name = model if model is not None else enhanced.meta.get("enhmodel")
     if name is None:
         msg = "the header has no ENHMODEL: give the network that made the Map with model="
         raise ValueError(msg)
     if name in _METHODS:
-        card = load_network(kind, "cpu").card
-        target = _METHODS[name]
-    else:
-        try:
-            card = load_network(name, "cpu").card
-        except (FileNotFoundError, ValueError) as error:
-            msg = f"the network {name!r} of the enhanced Map is not known ({error}): give its file with model="
-            raise ValueError(msg) from error
-        target = card.target
-    return str(name), card, (psf_from_card(**card.psf), psf_from_card(**target))
+        return name, load_network(kind, "cpu").card, _METHODS[name]
+    try:
+        card = load_network(name, "cpu").card
+    except (FileNotFoundError, ValueError) as error:
+        msg = f"the network {name!r} of the enhanced Map is not known ({error}): give its file with model="
+        raise ValueError(msg) from error
+    return card.name, card, card.target
+
+
+def _from_card(name, key, described):
+    from sunpy_enhance.optics import psf_from_card
+
+    if not described:
+        msg = f"the card of {name} has no {key}: give it with {key}="
+        raise ValueError(msg)
+    return psf_from_card(**described)
 
 
 def _footprint(enhanced, card, calibration):

@@ -12,7 +12,7 @@ import sunpy.map
 
 from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance.cli import main
-from sunpy_enhance.optics import redegrade_image
+from sunpy_enhance.optics import AiryPSF, WachterPSF, redegrade_image
 from sunpy_enhance.validation import bicubic, check
 
 
@@ -92,7 +92,7 @@ def test_only_what_was_enhanced_far_from_borders_is_used():
     assert np.array_equal(check(unmasked, smap).used, found.used)
 
 
-def test_what_is_not_a_network_is_judged_as_well(shipped):
+def test_what_is_not_a_network_is_judged_as_well():
     for observable in ("noLimbDark", "magnetogram"):
         smap = make_map(observable, (80, 80))
         for method in (bicubic, richardson_lucy):
@@ -101,7 +101,7 @@ def test_what_is_not_a_network_is_judged_as_well(shipped):
             assert np.isfinite(found.chi_square)
 
 
-def test_maps_that_do_not_belong_together_are_refused():
+def test_maps_that_do_not_belong_together_are_refused(networks):
     smap = make_map("magnetogram", (80, 80))
     enhanced = enhance_map(smap)
     with pytest.raises(ValueError, match="not of the same frame: the enhanced one has shape"):
@@ -111,12 +111,16 @@ def test_maps_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="not of the same frame"):
         check(enhanced, make_map("magnetogram", (80, 80), **{"date-obs": "2011-02-15T02:58:12.30"}))
     with pytest.raises(ValueError, match="no ENHMODEL"):
-        bare = smap.resample([160, 160] * u.pix)
-        check(bare, smap)
+        check(smap.resample([160, 160] * u.pix), smap)
     unknown = sunpy.map.Map(enhanced.data, {**enhanced.meta, "enhmodel": "mine"})
     with pytest.raises(ValueError, match="network 'mine' of the enhanced Map is not known"):
         check(unknown, smap)
     assert check(unknown, smap, model="magnetogram").model == "magnetogram"
+    own = enhance_map(smap, model=networks["magnetogram"])
+    with pytest.raises(ValueError, match="card of tiny has no psf: give it with psf="):
+        check(own, smap, model=networks["magnetogram"])
+    optics = {"psf": WachterPSF(), "target": AiryPSF()}
+    assert check(own, smap, model=networks["magnetogram"], **optics).model == "tiny"
     with pytest.raises(ValueError, match="no pixel is left"):
         check(enhanced, smap, border=30 * u.arcsec)
 

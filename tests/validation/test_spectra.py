@@ -13,7 +13,7 @@ from sunpy_enhance.validation.spectra import largest_square, radial_power
 def test_white_noise_has_its_variance_at_any_sampling(plate_scale):
     image = 7 + 3 * np.random.default_rng(0).standard_normal((200, 160))
     frequency, power = radial_power(image, plate_scale)
-    np.testing.assert_allclose(power[1:].mean(), 9 * plate_scale**2, rtol=0.03)
+    np.testing.assert_allclose(power[20:].mean(), 9 * plate_scale**2, rtol=0.03)
     assert len(frequency) == 40
     assert frequency.max() < 0.5 / plate_scale
 
