@@ -22,13 +22,13 @@ def double(footprint):
 
 
 def interpolated(smap):
-    """The frame at twice the sampling, as the paper's Fig. 8 compares."""
+    """Return the frame at twice the sampling, as the paper's Fig. 8 compares."""
     image = smap.data.astype(float)
     return bilinear(rows_of(image, 0, len(image)))
 
 
 def white_noise(image):
-    """Standard deviation of white noise with the mean power beyond `HIGH`."""
+    """Return the standard deviation of white noise with the mean power beyond `HIGH`."""
     frequency, power = radial_power(image, FINE)
     return np.sqrt(power[frequency * FINE > HIGH].mean()) / FINE
 
@@ -45,12 +45,14 @@ def continuum_rows(smap, restored):
     rows = [
         {"quantity": "granulation contrast", "paper": "3.7 % to about 7 %", "HMI": f"{contrast(smap.data, 1):.1%}"},
         {"quantity": "umbral intensity", "paper": "lower by 3 to 7 %", "HMI": f"{before:.3f}"},
+        {"quantity": "the same, change in units of the quiet Sun", "paper": ""},
         {"quantity": "continuum: residual over intensity", "paper": ""},
     ]
     for name, one in restored.items():
         rows[0][name] = f"{contrast(one.data, 2):.1%}"
-        rows[1][name] = f"{one.data[double(umbra)].mean(dtype=float) / before - 1:+.1%}"
-        rows[2][name] = f"{check(one, smap).regimes['all']['relative']:.2%}"
+        after = one.data[double(umbra)].mean(dtype=float)
+        rows[1][name], rows[2][name] = f"{after / before - 1:+.1%}", f"{after - before:+.1%}"
+        rows[3][name] = f"{check(one, smap).regimes['all']['relative']:.2%}"
     return rows
 
 
@@ -80,12 +82,12 @@ def magnetogram_rows(smap, restored, continuum):
             "12 G (HMI), 75 to 80 G (Richardson-Lucy)",
             lambda b: f"{white_noise(b):.1f} G",
         ),
-        "RMS of quiet pixels": ("", lambda b: f"{np.sqrt(np.mean(b[weak] ** 2)):.1f} G"),
+        "RMS of quiet pixels": ("about 10 G (HMI)", lambda b: f"{np.sqrt(np.mean(b[weak] ** 2)):.1f} G"),
         "strength in the umbra minus the network's": (
             "50 to 80 G (Richardson-Lucy)",
             lambda b: f"{(np.abs(b) - np.abs(reference))[umbra].mean():+.0f} G",
         ),
-        "scales with most of the gain in power": ("4 to 20 pixels, most at 7", lambda b: scales(seen, b)),
+        "scales at which power is added, in pixels": ("4 to 20, most at 7", lambda b: scales(seen, b)),
         "power below 0.15 per pixel over the network's": (
             "almost the same (Richardson-Lucy)",
             lambda b: f"{low_power(b) / low_power(reference):.2f}",
@@ -119,16 +121,14 @@ def low_power(image):
 
 
 def scales(seen, image):
-    """Say at which scales the ratio of the power is above half its largest logarithm, and where it is largest."""
+    """Say at which scales power is added: most, and at least half as much, per logarithmic interval of frequency."""
     frequency, power = radial_power(image, FINE)
     _, before = radial_power(seen, FINE)
-    # Beyond 1 cycle/arcsec there is nothing in HMI's pixels: its interpolation alone decides the ratio.
-    there = frequency * FINE <= HIGH
-    gain = np.log(power[there] / before[there])
-    if gain.max() < 0.1:
+    added = frequency**2 * (power - before)
+    if added.max() < 0.1 * np.max(frequency**2 * before):
         return "none"
-    above = 1 / (frequency[there][gain > gain.max() / 2] * FINE)
-    return f"{above.min():.1f} to {above.max():.0f}, most at {1 / (frequency[there][np.argmax(gain)] * FINE):.1f}"
+    above = 1 / (frequency[added > added.max() / 2] * FINE)
+    return f"{above.min():.0f} to {above.max():.0f}, most at {1 / (frequency[np.argmax(added)] * FINE):.0f}"
 
 
 def psf_rows(smap, seen, scale):

@@ -206,10 +206,14 @@ class _Trained:
         from sunpy_enhance.validation.scores import crop
 
         card = self.network.card
+        # Of its two outputs, a network that tells its error gives both.
+        outputs = {"outputs": ("enhanced", "sigma")} if getattr(card, "uncertainty", None) else {}
         if card.border == "pad" and card.multiple_of == 1:
-            return np.stack([self.network(image) for image in images])
-        # A network that pads by itself gets as much around a patch as it would see in a frame.
-        return crop(np.stack([apply_tiled(self.network, image) for image in images]), 2 * self.halo)
+            results = [self.network(image, **outputs) for image in images]
+        else:
+            # A network that pads by itself gets as much around a patch as it would see in a frame.
+            results = [crop(np.array(apply_tiled(self.network, image, **outputs)), 2 * self.halo) for image in images]
+        return tuple(map(np.stack, zip(*results, strict=True))) if outputs else np.stack(results)
 
 
 def _richardson_lucy(kind):

@@ -10,6 +10,8 @@ __all__ = ["Comparison", "compare"]
 
 # Arcsec within which the larger telescope's Map is continued by its mirror image.
 _MARGIN = 20.0
+# Images of different regions correlate by chance, but not by this much.
+_LOWEST_CORRELATION = 0.2
 # Below this share of the light the aperture of the reference passes too little to be divided by.
 _LOWEST_TRANSFER = 1e-2
 
@@ -103,7 +105,7 @@ def compare(
     ------
     ValueError
         Where the reference's telescope is smaller, the Maps do not overlap by at least 32 pixels along both axes, or
-        the best shift is the largest one.
+        nothing in common is found within the largest shift.
 
     Notes
     -----
@@ -248,7 +250,14 @@ def _find_shift(ours, other, largest):
         return 1 - np.corrcoef(ours[inner][good], moved[inner][good])[0, 1]
 
     options = {"xatol": 1e-3, "fatol": 1e-9, "initial_simplex": peak + np.array([[0, 0], [0.4, 0], [0, 0.4]])}
-    return optimize.minimize(difference, peak.astype(float), method="Nelder-Mead", options=options).x
+    best = optimize.minimize(difference, peak.astype(float), method="Nelder-Mead", options=options)
+    if 1 - best.fun < _LOWEST_CORRELATION:
+        msg = (
+            f"the best correlation within the largest shift is {1 - best.fun:.2f}: "
+            "check that both show the same region, or give a larger largest_shift="
+        )
+        raise ValueError(msg)
+    return best.x
 
 
 def _fill(image):

@@ -109,5 +109,5 @@ def test_what_cannot_be_compared_is_refused(truth, enhanced):
     with pytest.raises(ValueError, match="pixels in common, expected at least 32 x 32"):
         compare(enhanced, far)
     off = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 6.0})
-    with pytest.raises(ValueError, match="the best shift found is the largest"):
+    with pytest.raises(ValueError, match="check that both show the same region"):
         compare(enhanced, off, largest_shift=3 * u.arcsec)
