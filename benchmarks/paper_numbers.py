@@ -127,8 +127,12 @@ def scales(seen, image):
     added = frequency**2 * (power - before)
     if added.max() < 0.1 * np.max(frequency**2 * before):
         return "none"
-    above = 1 / (frequency[added > added.max() / 2] * FINE)
-    return f"{above.min():.0f} to {above.max():.0f}, most at {1 / (frequency[np.argmax(added)] * FINE):.0f}"
+    below = np.flatnonzero(added < added.max() / 2)
+    most = np.argmax(added)
+    first = max(below[below < most], default=-1) + 1
+    last = min(below[below > most], default=len(added)) - 1
+    largest, best, smallest = 1 / (frequency[[first, most, last]] * FINE)
+    return f"{smallest:.0f} to {largest:.0f}, most at {best:.0f}"
 
 
 def psf_rows(smap, seen, scale):

@@ -100,12 +100,22 @@ class Scenes:
         return self._case(truths, 1)
 
     def cases(self):
-        """Yield all cases: what was held out, then what is unlike the training."""
+        """Yield all cases: what was held out, then what is unlike the training.
+
+        Yields
+        ------
+        Case
+        """
         yield self.held_out()
         yield from self.other()
 
     def other(self):
-        """Yield cases off what networks were trained on; all scenes are new, too."""
+        """Yield cases off what networks were trained on; all scenes are new, too.
+
+        Yields
+        ------
+        Case
+        """
         magnetic = self.recipe["observable"] == "magnetogram"
         kinds = ("plage", "spot") if magnetic else ("quiet", "spot")
 
