@@ -21,8 +21,8 @@ def bicubic(smap):
     Returns
     -------
     sunpy.map.GenericMap
-        float32, of twice the shape and half the pixel size; NaN where one of the 4 x 4 pixels around is not a
-        number. ``ENHMODEL`` is "bicubic".
+        float32, of twice the shape and half the pixel size; NaN where the input is not a number, which counts as the
+        nearest value for its neighbours. ``ENHMODEL`` is "bicubic".
 
     Raises
     ------
@@ -40,11 +40,13 @@ def bicubic(smap):
     """
     from sunpy_enhance._hmi import observable
     from sunpy_enhance._metadata import enhanced_meta
-    from sunpy_enhance._pixels import cubic, invalid, rows_of
+    from sunpy_enhance._pixels import cubic, fill, invalid, rows_of
 
     observable(smap)
     image = smap.data.astype(np.float32)
-    image[invalid(smap.data, smap.meta, smap.mask)] = np.nan
+    bad = invalid(smap.data, smap.meta, smap.mask)
+    fill(image, bad, 4)
     result = cubic(rows_of(image, 0, len(image)))
+    result[bad.repeat(2, axis=0).repeat(2, axis=1)] = np.nan
     meta = enhanced_meta(smap, 2, {"enhmodel": "bicubic"}, ["sunpy_enhance: bicubic interpolation"])
     return smap._new_instance(result, meta, plot_settings=copy.deepcopy(smap.plot_settings))
