@@ -18,10 +18,10 @@ from sunpy_enhance.validation.scores import Bicubic
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Scenes of a kind in a tenth of the time."""
+    """Small scenes, to save time."""
 
     def drawn(observable, kind, **options):
-        return sources.synthetic_truth(observable, kind, **({"shape": (512, 512)} | options))
+        return sources.synthetic_truth(observable, kind, **({"shape": (256, 256)} | options))
 
     monkeypatch.setattr(scenes, "synthetic_truth", drawn)
 
