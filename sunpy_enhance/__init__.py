@@ -8,7 +8,15 @@ from .card import ModelCard
 from .enhance import enhance_map
 from .models import available_models
 
-__all__ = ["ModelCard", "__citation__", "__version__", "available_models", "enhance_files", "enhance_map", "enhance_sequence"]
+__all__ = [
+    "ModelCard",
+    "__citation__",
+    "__version__",
+    "available_models",
+    "enhance_files",
+    "enhance_map",
+    "enhance_sequence",
+]
 
 try:
     __version__ = _version("sunpy_enhance")
