@@ -40,8 +40,9 @@ def local_client(workers):
             n_workers=workers,
             threads_per_worker=_IN_HAND,
             processes=True,
-            dashboard_address=None,
             silence_logs=logging.ERROR,
+            # No dashboard; and even so the scheduler answers by http, which must not be where another one does.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             env={"SUNPY_ENHANCE_THREADS": threads},
         ) as cluster,
         Client(cluster) as client,

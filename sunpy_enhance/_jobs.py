@@ -16,7 +16,7 @@ from ._network import load_network
 from .enhance import enhance_map
 from .models import resolve
 
-__all__ = ["Job", "Outcome", "attempt", "options_text"]
+__all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
 
 # Matplotlib is not safe for several threads at a time.
 _DRAWING = threading.Lock()
@@ -175,10 +175,9 @@ def _of_earlier(output, model, made_of, with_options):
     FileExistsError
         Where something else has the output's name.
     """
-    try:
-        header = read_complete_header(output)
-    except FileNotFoundError:
+    if not output.exists():
         return None
+    header = read_complete_header(output)
     if header is None:
         with output.open("rb") as stream:
             beginning = stream.read(9)
@@ -191,12 +190,20 @@ def _of_earlier(output, model, made_of, with_options):
         raise FileExistsError(msg)
     if (header.get("ENHINSHA"), header.get("ENHARGS")) != (made_of, with_options):
         return None
+    return made_by(output, model)
+
+
+def made_by(output, model):
+    """Return the header of a complete output if the network that made it is that of a name now, else None."""
+    header = read_complete_header(output) if output.exists() else None
+    if header is None:
+        return None
     if model is None:
         # The defaults have the names of the observables; the input, and so its observable, is the same.
         model = header.get("ENHMODEL")
         if model not in ("continuum", "magnetogram"):
             return None
-    same = header["ENHSHA"] == hashlib.sha256(resolve(model).read_bytes()).hexdigest()
+    same = header.get("ENHSHA") == hashlib.sha256(resolve(model).read_bytes()).hexdigest()
     return header if same else None
 
 

@@ -192,8 +192,9 @@ def _jobs(found, outdir, template, outputs):
             while name in outputs:
                 name, again = f"{source.stem}_{again}{ENDING}.fits", again + 1
         elif name in outputs and not source.problem:
-            problem = f"{name} is the output of another input: give it a folder of its own"
-            source = dataclasses.replace(source, problem=problem)
+            clash = f"{name} is the output of another input: give it a folder of its own"
+            yield dataclasses.replace(template, number=number, source=dataclasses.replace(source, problem=clash))
+            continue
         if not source.problem:
             outputs.add(name)
         yield dataclasses.replace(template, number=number, source=source, output=outdir.absolute() / name)

@@ -421,7 +421,9 @@ def test_a_killed_worker_is_replaced_and_its_files_done_again(client, tmp_path, 
 
     table = enhance_files(files(), out, client=client, model=model, **QUIET)
     assert not victims  # both were killed, so whoever finished the rest has replaced them
-    assert statuses(table) == 10 * ["enhanced"]
+    # Skipped is what a worker had written and could not report any more.
+    assert set(statuses(table)) <= {"enhanced", "skipped"}
+    assert list(table["input"]) == list(map(str, inputs))
     check_outputs(inputs, out, model)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-__all__ = ["add_batch_options", "add_to", "report"]
+__all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "tell"]
 
 
 def add_to(commands):
@@ -29,44 +29,37 @@ def add_batch_options(parser):
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
 
 
-def report(options, files):
-    """Enhance files as the options say, print what became of each, and return 1 where one failed."""
-    from sunpy_enhance import enhance_files
+def batch_options(options):
+    """Return the options of the command line as arguments of `sunpy_enhance.enhance_files`."""
+    names = ("model", "limb", "device", "overwrite", "residual")
+    return {name: getattr(options, name) for name in names} | {"pictures": not options.no_pictures}
 
-    with _client(options.scheduler) as client:
-        table = enhance_files(
-            files,
-            options.outdir,
-            client=client,
-            workers=options.workers,
-            model=options.model,
-            limb=options.limb,
-            device=options.device,
-            overwrite=options.overwrite,
-            residual=options.residual,
-            pictures=not options.no_pictures,
-        )
-    for row in table:
-        if row["status"] == "failed":
-            continue  # told when it happened
+
+def client_for(options):
+    """Return a context with a Dask client, or with None where this process does the work."""
+    if options.scheduler is None and options.workers == 1:
+        return contextlib.nullcontext()
+    from sunpy_enhance._cluster import client_of, local_client
+
+    return local_client(options.workers) if options.scheduler is None else client_of(options.scheduler)
+
+
+def tell(table):
+    """Print what became of each file."""
+    for row in table[table["status"] != "failed"]:  # of the others it was told when they failed
         residual = f", residual {row['residual']:.4g} {row['unit']}" if row["residual"] >= 0 else ""
         print(f"{row['input']} -> {row['output']}: {row['message']}{residual}, {row['seconds'].value:.1f} s")
     if len(table) > 1:
-        count = {status: int((table["status"] == status).sum()) for status in ("enhanced", "skipped", "failed")}
-        print(", ".join(f"{number} {status}" for status, number in count.items()))
-    if options.table:
-        table.write(options.table, format="ascii.ecsv", overwrite=True)
-    return 1 if (table["status"] == "failed").any() else 0
-
-
-def _client(address):
-    """Return a client of a cluster, or a context without one."""
-    if address is None:
-        return contextlib.nullcontext()
-    from sunpy_enhance._cluster import client_of
-
-    return client_of(address)
+        counts = {status: (table["status"] == status).sum() for status in ("enhanced", "skipped", "failed")}
+        print(", ".join(f"{count} {status}" for status, count in counts.items()))
 
 
 def _run(options):
-    return report(options, options.files)
+    from sunpy_enhance import enhance_files
+
+    with client_for(options) as client:
+        table = enhance_files(options.files, options.outdir, client=client, **batch_options(options))
+    tell(table)
+    if options.table:
+        table.write(options.table, format="ascii.ecsv", overwrite=True)
+    return 1 if (table["status"] == "failed").any() else 0
