@@ -32,6 +32,8 @@ def _columns(table, observable):
     }
     if table == "patches":
         return of_score | _COST
+    if table == "flicker":
+        return {"flicker": ("flicker", 1, ".2f")}
     if table == "noise":
         return {"noise_in": error("in"), "noise_out": error("out"), "bias": of_score["bias"]}
     if field:
@@ -71,11 +73,11 @@ def as_text(tables):
     """Return {name: list of lists of str}: the tables as they are shown, a heading first."""
     shown = {}
     for observable in dict.fromkeys(row["observable"] for row in tables["patches"]):
-        for table in ("patches", "frames", "noise"):
+        for table in ("patches", "frames", "noise", "flicker"):
             columns = _columns(table, observable)
             own = ("truth", "row", "method") if table == "patches" else ("row", "method")
             heading = [*own, *(name for name, _, _ in columns.values())]
-            rows = [row for row in tables[table] if row["observable"] == observable]
+            rows = [row for row in tables.get(table, []) if row["observable"] == observable]
             rows = _with_input(rows) if table == "frames" else rows
             cells = [[*(row[key] for key in own), *_cells(row, columns)] for row in rows]
             shown[f"{observable}-{table}"] = [heading, *cells]

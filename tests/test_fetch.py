@@ -115,7 +115,7 @@ class Server:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802
+            def do_GET(self):
                 url = urllib.parse.urlparse(self.path)
                 outer.asked.append(self.path)
                 body = outer.answer(url.path, dict(urllib.parse.parse_qsl(url.query)))
@@ -253,7 +253,7 @@ def test_originals_are_deleted_once_they_are_enhanced(server, shipped, tmp_path)
 
 def test_a_download_that_fails_costs_its_row(server, shipped, tmp_path, monkeypatch):
     answer = server.answer
-    first = sorted(server.folder.iterdir())[0]
+    first = min(server.folder.iterdir())
     monkeypatch.setattr(server, "answer", lambda path, q: None if path.endswith(first.name) else answer(path, q))
     assert main(command(tmp_path, "--email", EMAIL)) == 1
     table = QTable.read(tmp_path / "out" / "fetched.ecsv")
@@ -275,13 +275,15 @@ def test_nothing_found_and_nothing_answered(server, tmp_path, capsys, monkeypatc
 
 
 class Node(dict):
-    """What zeep makes of an answer of the VSO."""
+    """What zeep makes of questions to the VSO and of its answers."""
+
+    def __missing__(self, name):
+        return None
 
     def __getattr__(self, name):
-        try:
+        if name in self:
             return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        raise AttributeError(name)
 
 
 @pytest.fixture
@@ -309,13 +311,8 @@ def vso(server, monkeypatch):
         return [Node(error=None, provider="JSOC", record=Node(recorditem=records))]
 
     def get_data(request):
-        asked.append(
-            [
-                one
-                for item in request.request["datacontainer"]["datarequestitem"]
-                for one in item["fileiditem"]["fileid"]
-            ]
-        )
+        containers = request.request["datacontainer"]["datarequestitem"]
+        asked.append([one for item in containers for one in item["fileiditem"]["fileid"]])
         items = [
             Node(url=f"{server.url}{server.records()[one.partition(':')[2]].name}", fileiditem=Node(fileid=[one]))
             for one in asked[-1]
@@ -331,7 +328,7 @@ def vso(server, monkeypatch):
 
     asked = []
     service = types.SimpleNamespace(Query=query, GetData=get_data)
-    api = types.SimpleNamespace(get_type=get_type, service=service)
+    api = types.SimpleNamespace(get_type=get_type, service=service, set_ns_prefix=lambda *names: None)
     monkeypatch.setattr(VSOClient, "__init__", lambda self: setattr(self, "api", api))
     return asked
 
