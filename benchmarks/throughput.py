@@ -97,9 +97,8 @@ def main():
     print("| how | files per hour |\n|---|---|")
     for name, rate in figures["files per hour"].items():
         print(f"| {name} | {rate:.0f} |")
-    print(
-        f"\nTwo workers over one: {figures['2 over 1']:.2f} (target 1.6)\n\n| frames | resident memory of each worker |\n|---|---|"
-    )
+    print(f"\nTwo workers over one: {figures['2 over 1']:.2f} (target 1.6)\n")
+    print("| frames | resident memory of each worker |\n|---|---|")
     for row in figures["memory"]:
         print(f"| {row['frames']} | {', '.join(f'{value:.0f} MB' for value in sorted(row['MB']))} |")
     if options.outdir:

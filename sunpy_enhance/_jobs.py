@@ -18,6 +18,9 @@ from .models import resolve
 
 __all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
 
+# A worker's threads read and write while one of them computes, which takes the cores and the memory that it has.
+_COMPUTING = threading.Lock()
+
 # Matplotlib is not safe for several threads at a time.
 _DRAWING = threading.Lock()
 
@@ -97,13 +100,15 @@ def _do(job):
                 message="done before",
             )
     smap = read_map(source.path) if source.smap is None else source.smap
-    with _without_a_line_for_each():
+    with _COMPUTING, _without_a_line_for_each():
         enhanced = enhance_map(smap, model=job.model, device=job.device, **job.options)
     enhanced.meta["enhinsha"] = made_of
     enhanced.meta["enhargs"] = with_options
     residual = math.nan
     if job.residual:
-        residual = _residual(smap, enhanced, load_network(job.model or enhanced.meta["enhmodel"], job.device).card)
+        card = load_network(job.model or enhanced.meta["enhmodel"], job.device).card
+        with _COMPUTING:
+            residual = _residual(smap, enhanced, card)
         if math.isfinite(residual):
             enhanced.meta["enhresid"] = residual
     if job.pictures:
