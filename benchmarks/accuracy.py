@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from flicker import flicker_rows
 from frames import AR_11158, flat_frame, frame_figures, noise_out, real_frames, restore
 from tables import print_markdown, write_files
 from targets import check_targets
@@ -80,6 +81,7 @@ def measure(observable, paths, options, folder, tables):
     for method, model in models.items():
         out, bias = noise_out(image, model)
         add("noise", method, row="flat", noise_in=float(image.std(dtype=float)), noise_out=out, bias=bias)
+    tables["flicker"] += flicker_rows(observable, models)
 
 
 def main():
@@ -91,7 +93,7 @@ def main():
     parser.add_argument("--patches", type=int, default=60, help="of each source")
     parser.add_argument("--seed", type=int, default=2026)
     options = parser.parse_args()
-    tables = {"patches": [], "frames": [], "noise": []}
+    tables = {"patches": [], "frames": [], "noise": [], "flicker": []}
     with tempfile.TemporaryDirectory() as folder:
         for observable, paths in choose(options.models).items():
             measure(observable, paths, options, Path(folder), tables)

@@ -14,6 +14,8 @@ def _columns(table, observable):
     of_score = columns(observable)
     if table == "patches":
         return of_score | _COST
+    if table == "flicker":
+        return {"flicker": ("flicker", 1, ".2f")}
     if table == "noise":
         unit, (_, factor, style) = "G" if field else "%", of_score["rms"]
         ends = {f"noise_{end}": (f"{end} [{unit}]", factor, style) for end in ("in", "out")}
@@ -51,8 +53,8 @@ def as_text(tables):
     """Return {name: list of lists of str}: the tables as they are shown, a heading first."""
     shown = {}
     for observable in dict.fromkeys(row["observable"] for row in tables["patches"]):
-        for table in ("patches", "frames", "noise"):
-            rows = [row for row in tables[table] if row["observable"] == observable]
+        for table in ("patches", "frames", "noise", "flicker"):
+            rows = [row for row in tables.get(table, []) if row["observable"] == observable]
             wanted = {key: column for key, column in _columns(table, observable).items() if any(key in r for r in rows)}
             own = ("truth", "row", "method") if table == "patches" else ("row", "method")
             heading = [*own, *(name for name, _, _ in wanted.values())]

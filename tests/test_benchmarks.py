@@ -147,3 +147,38 @@ def test_tables_hold_every_row_and_figure(tmp_path, capsys):
     assert told["multiply-adds per pixel"] == "40,490"
     assert "| AR | HMI itself | " in capsys.readouterr().out
     assert json.loads((tmp_path / "accuracy.json").read_text()) == tables
+
+
+def test_flicker_is_what_a_linear_method_does_to_noise():
+    from flicker import film, flicker_of
+    from frames import _cubic
+
+    scene = 1 + 0.1 * smooth_noise((64, 64))
+    left = np.arange(128) < 64
+    where = {"left": np.broadcast_to(left, (128, 128)), "right": np.broadcast_to(~left, (128, 128))}
+
+    def flicker(restore, noise=1e-3):
+        return flicker_of(restore, film(scene, noise, 6, 3), where)
+
+    def doubled(frame):
+        return frame.repeat(2, axis=0).repeat(2, axis=1) * np.where(left, 1, 3)
+
+    found = flicker(doubled)
+    assert found["left"] == pytest.approx(1, rel=0.05)
+    assert found["right"] == pytest.approx(3, rel=0.05)
+    # Whatever is static does not count, and a linear method has the same flicker at any noise.
+    assert flicker(_cubic, 1e-2)["left"] == pytest.approx(flicker(_cubic)["left"], rel=1e-3)
+    assert 0.7 < flicker(_cubic)["left"] < 0.9
+
+
+def test_flicker_has_a_row_for_each_method_and_regime(networks, monkeypatch):
+    import flicker
+    from flicker import flicker_rows
+
+    scene = (400 * smooth_noise((96, 96))).astype(np.float32)
+    monkeypatch.setattr(flicker, "demo_truth", lambda: {"magnetogram": (None, scene)})
+    rows = flicker_rows("magnetogram", {"tiny": networks["magnetogram"], "bicubic": None}, frames=2)
+    assert len(rows) == 2 * 3
+    assert all(np.isfinite(row["flicker"]) for row in rows)
+    by_method = {name: [row["flicker"] for row in rows if row["method"] == name] for name in ("tiny", "bicubic")}
+    assert min(by_method["tiny"]) > max(by_method["bicubic"])  # the tiny network sharpens

@@ -37,9 +37,9 @@ def test_run(files, tmp_path, capsys):
 def test_run_does_not_overwrite(files, tmp_path, capsys):
     out = tmp_path / "continuum_enhanced.fits"
     out.write_text("precious")
-    assert main(["run", str(files[0]), "--outdir", str(tmp_path)]) == 0
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path)]) == 1
     assert out.read_text() == "precious"
-    assert "exists, skipped" in capsys.readouterr().out
+    assert "exists and is no FITS file" in capsys.readouterr().out
     assert main(["run", str(files[0]), "--outdir", str(tmp_path), "--overwrite"]) == 0
     assert sunpy.map.Map(out).data.shape == (80, 100)
 
