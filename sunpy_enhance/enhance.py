@@ -2,7 +2,8 @@
 
 import numbers
 
-from ._network import apply_tiled, check_device, load_network
+from ._network import apply_tiled, load_network
+from ._session import check_device
 from .models import default_model
 from .photometry import LIMBS, to_map, to_network
 
