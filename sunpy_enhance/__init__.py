@@ -6,8 +6,9 @@ from importlib.metadata import version as _version
 from .card import ModelCard
 from .enhance import enhance_map
 from .models import available_models
+from .richardson_lucy import richardson_lucy
 
-__all__ = ["ModelCard", "__citation__", "__version__", "available_models", "enhance_map"]
+__all__ = ["ModelCard", "__citation__", "__version__", "available_models", "enhance_map", "richardson_lucy"]
 
 try:
     __version__ = _version("sunpy_enhance")

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from conftest import CARD, granulation, make_map, smooth_noise
+from conftest import CARD, make_map, smooth_noise
 
 pytest.importorskip("torch", reason="the benchmark needs PyTorch")
 pytest.importorskip("skimage", reason="the benchmark needs scikit-image")
@@ -98,24 +98,6 @@ def test_targets_of_frames_and_of_flat_images():
         assert list(met(check_targets([], [], flats)).values()) == [expected]
 
 
-@pytest.mark.parametrize("name", ["continuum", "own"])
-def test_exported_networks_give_what_users_get(networks, name):
-    import torch
-    from accuracy import Exported
-
-    from sunpy_enhance._network import apply_tiled, load_network
-
-    image = granulation((40, 36)).astype(np.float32)
-    method = Exported(networks[name])
-    assert method.halo == CARD.halo
-    inner = image[8 : 32 + 4, 6 : 28 + 2]
-    restored = method(torch.from_numpy(np.stack([inner, inner])[:, None])).numpy()
-    whole = apply_tiled(load_network(networks[name], "cpu"), image)
-    assert restored.shape == (2, 1, 48, 40)
-    assert np.array_equal(restored[0, 0], restored[1, 0])
-    np.testing.assert_allclose(restored[0, 0], whole[20:68, 16:56], atol=1e-6)
-
-
 def test_figures_of_a_frame_are_those_of_what_hmi_would_see():
     from frames import PLATE_SCALE, frame_figures
 
@@ -149,7 +131,7 @@ def test_noise_of_a_flat_frame_is_what_the_method_makes_of_it(networks):
 def test_tables_hold_every_row_and_figure(tmp_path, capsys):
     from tables import print_markdown, write_files
 
-    from sunpy_enhance.training.metrics import score
+    from sunpy_enhance.validation.scores import score
 
     images = np.stack([1 + 0.1 * smooth_noise((32, 32), 2, seed) for seed in range(2)])
     figures = score(images[::-1], images, 0.252) | {"residual": 0.0012345}

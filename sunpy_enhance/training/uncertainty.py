@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
-from sunpy_enhance._regimes import split
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
 from sunpy_enhance.training.sigma import Sigma
+from sunpy_enhance.validation.regimes import regimes
 
 __all__ = ["WITHIN", "best_factor", "calibrate", "coverage", "train_head"]
 
@@ -194,7 +194,7 @@ def count(observable, enhanced, errors, sigma):
     """
     ratios = np.abs(errors) / sigma
     result = {}
-    for name, where in [("all", np.ones(ratios.shape, bool)), *split(observable, enhanced)]:
+    for name, where in {"all": np.ones(ratios.shape, bool), **regimes(enhanced, observable)}.items():
         some = ratios[where]
         if some.size:
             parts = {f"within_{k}": float(np.mean(some < k)) for k in (1, 2)}
