@@ -2,6 +2,8 @@
 
 import warnings
 
+from .uncertainty import append_sigma, with_sigma
+
 __all__ = ["read_map", "write_map"]
 
 
@@ -23,6 +25,8 @@ def read_map(path):
             msg = f"{path} is no solar image with a full header ({reason}): use a file as JSOC or VSO deliver it"
             raise ValueError(msg) from error
     if isinstance(smap, list):
+        smap = with_sigma(smap) or smap
+    if isinstance(smap, list):
         msg = f"{path} has {len(smap)} images, expected one: save the one that is to be enhanced in a file of its own"
         raise ValueError(msg)
     return smap
@@ -33,6 +37,7 @@ def write_map(smap, path):
     temporary = path.with_name(f".{path.name}.part")
     try:
         smap.save(temporary, filetype="fits", overwrite=True)
+        append_sigma(smap, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ FAINT_FIELD = 0.01
 # Logarithm of the largest sigma in units of the typical one: no weights, however odd the image, can make it infinite.
 LARGEST = 6.0
 # Enhanced values between which the calibration is interpolated, in units of the constant: the quiet Sun, or kG.
-KNOTS = {"continuum": (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1), "magnetogram": (0.0, 0.02, 0.05, 0.2, 0.5, 1.5)}
+KNOTS = {"continuum": (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1), "magnetogram": (0.0, 0.02, 0.05, 0.15, 0.5, 1.5)}
 
 
 class Sigma(nn.Module):
