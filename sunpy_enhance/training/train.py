@@ -13,7 +13,7 @@ from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.sources import file_hashes
-from sunpy_enhance.training.uncertainty import calibrate, coverage, train_head
+from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
 
 __all__ = ["train", "train_and_export"]
 
@@ -187,7 +187,7 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
         if recipe["uncertainty"]["steps"]:
             data, held_out = patches
             head = train_head(recipe, network, data, device=_device(device), checkpoint=second, progress=progress)
-            calibrate(recipe, network, head, data)
+            calibrate(recipe, network, head, calibration_patches(recipe, data))
             uncertainty = {"coverage": coverage(recipe, network, head, held_out), **head.calibration(network.constant)}
         input_range = _input_range(patches[0])
     mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head)

@@ -14,13 +14,17 @@ from tqdm import tqdm
 
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
 from sunpy_enhance.training.sigma import Sigma
+from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation.regimes import regimes
 
-__all__ = ["WITHIN", "best_factor", "calibrate", "coverage", "train_head"]
+__all__ = ["WITHIN", "best_factor", "calibrate", "calibration_patches", "count", "coverage", "train_head"]
 
 # Parts of a Gaussian within one and two standard deviations.
 WITHIN = (0.6827, 0.9545)
+# The scenes to calibrate on are neither those for training nor any that something is measured on.
+_SEED = 4 * HELD_OUT_SEEDS
 # Smallest sigma, in units of the noise of the training.
 _FLOOR = 0.1
 # Batches that the features are standardised on, and rounds of the calibration.
@@ -151,7 +155,40 @@ def best_factor(ratios, weights=None):
     return float(_FACTORS[np.argmin(worst)])
 
 
-def calibrate(recipe, network, head, patches, *, number=400):
+def calibration_patches(recipe, data, *, number=60, shape=(768, 768)):
+    """Return patches to calibrate on, which have nothing in common with those that are held out.
+
+    Of the files it is training patches; of each synthetic kind a new scene, at disk centre and as it is, where those
+    for training are seen at an angle, of changed contrast and size: to know the shape of the error, not its scale.
+
+    Parameters
+    ----------
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    data : `~sunpy_enhance.training.dataset.Patches`
+        Those for training.
+    number : int
+        Patches of each source.
+    shape : (int, int)
+        Of the scenes.
+
+    Returns
+    -------
+    `~sunpy_enhance.training.dataset.Patches`
+    """
+    sources, without = np.array(data.sources), recipe["uncertainty"]["without"]
+    rng, sampling = np.random.default_rng([recipe["seed"], 9]), recipe.sampling() | {"halo": data.halo}
+    parts = []
+    for source in sorted({source for source in data.sources if not source.startswith("synthetic")} - set(without)):
+        own = np.flatnonzero(sources == source)
+        some = np.sort(rng.choice(own, min(number, len(own)), replace=False))
+        parts.append(Patches(data.inputs[some], data.targets[some], [source] * len(some)))
+    for kind in dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])):
+        truth = synthetic_truth(recipe["observable"], kind, seed=_SEED, shape=shape)
+        parts.append(sample_patches(truth, number, rng=rng, **sampling))
+    return Patches.join(parts)
+
+
+def calibrate(recipe, network, head, patches):
     """Set the head's factors from patches, so that as many errors are within one and two sigma as should be.
 
     Parameters
@@ -161,13 +198,10 @@ def calibrate(recipe, network, head, patches, *, number=400):
     head : `~sunpy_enhance.training.sigma.Sigma`
         Its factors are set, one for each knot of the enhanced value.
     patches : `~sunpy_enhance.training.dataset.Patches`
-    number : int
-        How many of the patches to take, evenly.
+        Such as those of `calibration_patches`.
     """
-    usable = np.flatnonzero(~np.isin(patches.sources, recipe["uncertainty"]["without"]))
-    indices = usable[np.unique(np.linspace(0, len(usable) - 1, number).astype(int))]
     head.factors.fill_(1.0)
-    enhanced, errors, sigma = _measure(recipe, network, head, patches, indices, 7)
+    enhanced, errors, sigma = _measure(recipe, network, head, patches, np.arange(len(patches)), 7)
     values = (np.abs(enhanced) if head.odd else enhanced).ravel() / network.constant
     ratios = (np.abs(errors) / sigma).ravel()
     knots = head.knots.double().numpy()
@@ -216,11 +250,12 @@ def coverage(recipe, network, head, patches):
     -------
     dict
         ``{source: {regime: {"pixels": int, "within_1": float, "within_2": float}}}``, with "all" for all pixels of
-        a source, and for all sources.
+        a source, and for all sources but those that the head was trained ``without``.
     """
     sources = np.array(patches.sources)
     measured = _measure(recipe, network, head, patches, np.arange(len(patches)), 8)
-    chosen = {"all": np.ones(len(patches), bool)} | {name: sources == name for name in sorted(set(sources))}
+    usable = ~np.isin(sources, recipe["uncertainty"]["without"])
+    chosen = {"all": usable} | {name: sources == name for name in sorted(set(patches.sources))}
     return {
         name: count(recipe["observable"], *(part[where] for part in measured)) for name, where in chosen.items()
     }
