@@ -122,7 +122,8 @@ class ModelCard:
         demand(isinstance(self.multiple_of, int) and self.multiple_of >= 1, "multiple_of", "a positive integer")
         demand(self.border in ("pad", "own"), "border", "'pad' or 'own'")
         demand(
-            self.uncertainty is None or isinstance((self.uncertainty or {}).get("coverage"), dict),
+            self.uncertainty is None
+            or (isinstance(self.uncertainty, dict) and isinstance(self.uncertainty.get("coverage"), dict)),
             "uncertainty",
             "a table with the coverage by source and regime, or None",
         )

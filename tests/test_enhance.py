@@ -22,6 +22,9 @@ from sunpy_enhance._network import load_network
 from sunpy_enhance._pixels import cubic, dilate, rows_of
 from sunpy_enhance._quiet_sun import limb_darkening
 
+# Missing pixels and Maps of the limb are told, which is tested in test_trust.py.
+pytestmark = pytest.mark.filterwarnings("ignore:of the solar disk in this Map")
+
 DATA = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data" / "hmi"
 
 
