@@ -76,7 +76,9 @@ class Flags:
         if self.outside is not None:
             low, high = card.input_range
             share = np.count_nonzero(self.outside & inside) / area
-            told[f"outside the range of the training, {low:.4g} to {high:.4g} {card.unit or 'of the quiet Sun'}"] = share
+            told[f"outside the range of the training, {low:.4g} to {high:.4g} {card.unit or 'of the quiet Sun'}"] = (
+                share
+            )
             unexpected |= share > 0
         if unexpected:
             from sunpy.util.exceptions import warn_user

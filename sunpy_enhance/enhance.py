@@ -4,7 +4,7 @@ import numbers
 
 from ._network import apply_tiled, load_network
 from ._session import check_device
-from .models import available_models, default_model
+from .models import available_models, model_for
 from .photometry import LIMBS, to_map, to_network
 
 __all__ = ["enhance_map"]
@@ -21,8 +21,9 @@ def enhance_map(
         Continuum or line-of-sight magnetogram at HMI's native plate scale, full disk or a cutout.
         It is not changed.
     model : str or os.PathLike, optional
-        Name of a shipped network (see `available_models`) or path of an ONNX file with a `ModelCard`.
-        By default the shipped one for the Map's observable.
+        Name of a shipped network (see `available_models`), "diazbaso2018" for the published one (which is
+        downloaded at its first use), or path of an ONNX file with a `ModelCard`. By default the shipped one for
+        the Map's observable.
     limb : {"mask", "enhance", "nan"}, optional
         What to do beyond the smallest cosine of the heliocentric angle (mu) that the network was validated
         for, decided per input pixel. "mask": give the interpolated input and flag it in the mask. "enhance":
@@ -62,6 +63,8 @@ def enhance_map(
         its error. The message says what to do.
     FileNotFoundError
         Where the model's file does not exist.
+    ConnectionError, ImportError
+        Where the published network cannot be fetched: see `sunpy_enhance.published.fetch_network`.
     RuntimeError
         Where ``device="cuda"`` does not work.
 
@@ -91,7 +94,7 @@ def enhance_map(
     >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
     """
     _check_options(limb, tile_size, device)
-    network = load_network(default_model(smap) if model is None else model, device)
+    network = load_network(model_for(smap, model), device)
     network.card.check(smap)
     if uncertainty:
         _check_sigma(network)

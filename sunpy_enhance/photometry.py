@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import unicodedata
 import warnings
 
 import numpy as np
@@ -250,5 +251,11 @@ def _history(network, limb, calibration):
         f"sunpy_enhance: {level}; mu validated down to {card.mu_validated:g}",
         "sunpy_enhance: SHA-256 of the network",
         network.sha256,
+        f"sunpy_enhance: licence of the network {card.licence}, cite {_ascii(card.citation)}",
         f"sunpy_enhance: {versions()}",
     ]
+
+
+def _ascii(text):
+    """Return a text without its accents, which FITS does not know."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

@@ -27,7 +27,8 @@ def test_values_outside_the_training_are_flagged_and_told(ranged):
     data = smap.data / np.median(smap.data)
     data[10, 12], data[30:32, 5] = 1.6, 0.4
     outside = (data < 0.5) | (data > 1.5)
-    with pytest.warns(SunpyUserWarning, match=r"disk in this Map: 0.15% outside .*, 0.5 to 1.5 of the quiet Sun") as told:
+    expected = r"disk in this Map: 0.15% outside .*, 0.5 to 1.5 of the quiet Sun"
+    with pytest.warns(SunpyUserWarning, match=expected) as told:
         out = enhance_map(make_map("continuum", data=data), model=ranged, quiet_sun=1.0)
     np.testing.assert_array_equal(out.mask, blocks(outside))
     assert np.isfinite(out.data).all()

@@ -131,4 +131,3 @@ class Sigma(nn.Module):
 
 def _logarithm(values, faint):
     return torch.log1p(values.abs() / faint)
-

@@ -256,6 +256,4 @@ def coverage(recipe, network, head, patches):
     measured = _measure(recipe, network, head, patches, np.arange(len(patches)), 8)
     usable = ~np.isin(sources, recipe["uncertainty"]["without"])
     chosen = {"all": usable} | {name: sources == name for name in sorted(set(patches.sources))}
-    return {
-        name: count(recipe["observable"], *(part[where] for part in measured)) for name, where in chosen.items()
-    }
+    return {name: count(recipe["observable"], *(part[where] for part in measured)) for name, where in chosen.items()}
