@@ -17,6 +17,7 @@ def add_to(commands):
     run.add_argument("--model", help="a shipped name or the path of an .onnx file; default: by the observable")
     run.add_argument("--limb", choices=("mask", "enhance", "nan"), default="mask")
     run.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    run.add_argument("--uncertainty", action="store_true", help="with the standard deviation of each pixel")
     run.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     run.set_defaults(function=_run)
 
@@ -37,7 +38,14 @@ def _run(options):
         start = time.perf_counter()
         try:
             smap = read_map(path)
-            enhanced = enhance_map(smap, model=options.model, limb=options.limb, device=options.device, progress=True)
+            enhanced = enhance_map(
+                smap,
+                model=options.model,
+                limb=options.limb,
+                uncertainty=options.uncertainty,
+                device=options.device,
+                progress=True,
+            )
             write_map(enhanced, out)
             before_after(smap, enhanced, out.with_suffix(".png"))
         except (OSError, TypeError, ValueError, RuntimeError) as error:

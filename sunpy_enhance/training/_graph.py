@@ -44,9 +44,8 @@ def _hybrid(network: Hybrid, head=None):
         if head is not None:
             results["sigma"] = _add_sigma(graph, head, results["enhanced"], phases, image, features, network.margin)
     for name, result in results.items():
-        if network.constant != 1:
-            result = graph.add("Mul", result, constant)
-        graph.add("DepthToSpace", result, blocksize=2, mode="CRD", output=name)
+        scaled = result if network.constant == 1 else graph.add("Mul", result, constant)
+        graph.add("DepthToSpace", scaled, blocksize=2, mode="CRD", output=name)
     return graph
 
 
