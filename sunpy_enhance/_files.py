@@ -5,6 +5,8 @@ import os
 import uuid
 import warnings
 
+from .uncertainty import append_sigma, with_sigma
+
 __all__ = ["complete_file", "discard_leftovers", "read_complete_header", "read_map", "write_map"]
 
 # FITS files are written in blocks of so many bytes.
@@ -29,6 +31,8 @@ def read_map(path):
             msg = f"{path} is no solar image with a full header ({reason}): use a file as JSOC or VSO deliver it"
             raise ValueError(msg) from error
     if isinstance(smap, list):
+        smap = with_sigma(smap) or smap
+    if isinstance(smap, list):
         msg = f"{path} has {len(smap)} images, expected one: save the one that is to be enhanced in a file of its own"
         raise ValueError(msg)
     return smap
@@ -38,6 +42,7 @@ def write_map(smap, path):
     """Write a FITS file that appears only when it is complete."""
     with complete_file(path) as temporary:
         smap.save(temporary, filetype="fits", overwrite=True)
+        append_sigma(smap, temporary)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ _OPSET = 17
 class Graph:
     """The operations of a graph, in order; each method appends one and returns the name of its output.
 
-    Its input is called "image", (1, 1, y, x); its output has to be called "enhanced".
+    Its input is called "image", (1, 1, y, x); its outputs have to be called "enhanced" and perhaps "sigma".
     """
 
     def __init__(self):
@@ -47,15 +47,21 @@ class Graph:
         indices = [np.array(values, np.int64) for values in ([margin] * 2, [-margin] * 2, [2, 3])]
         return self.add("Slice", image, *(self.constant(values) for values in indices))
 
+    def halves(self, image):
+        """Part the channels into the first and the second half."""
+        names = [f"x{len(self.nodes)}{side}" for side in "ab"]
+        self.nodes.append(helper.make_node("Split", [image], names, axis=1))
+        return names
+
     def pad(self, image, before, after, mode):
         """Add rows and columns: (above, left) and (below, right)."""
         return self.add("Pad", image, self.constant(np.array([0, 0, *before, 0, 0, *after], np.int64)), mode=mode)
 
-    def model(self, name):
+    def model(self, name, outputs=("enhanced",)):
         """Return the checked model of the graph, without a card."""
         ends = [
             helper.make_tensor_value_info(end, TensorProto.FLOAT, [1, 1, f"y_{end}", f"x_{end}"])
-            for end in ("image", "enhanced")
+            for end in ("image", *outputs)
         ]
         model = helper.make_model(
             helper.make_graph(self.nodes, name, ends[:1], ends[1:], self.initializers),
@@ -68,11 +74,11 @@ class Graph:
 
 
 def session_of(model):
-    """Return what runs a model on the CPU: float32 (y, x) to float32 (2y, 2x)."""
+    """Return what runs a model on the CPU: float32 (y, x) and the name of an output to float32 (2y, 2x)."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return lambda image: session.run(None, {"image": image[None, None]})[0][0, 0]
+    return lambda image, output="enhanced": session.run([output], {"image": image[None, None]})[0][0, 0]
 
 
 def write(model, card, path):

@@ -71,7 +71,7 @@ def enhance_files(
     progress : bool
         Show a progress bar.
     **options
-        ``limb``, ``quiet_sun`` (a number or a Quantity) and ``tile_size`` of `enhance_map`.
+        ``limb``, ``uncertainty``, ``quiet_sun`` (a number or a Quantity) and ``tile_size`` of `enhance_map`.
 
     Returns
     -------

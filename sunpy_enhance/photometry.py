@@ -11,8 +11,9 @@ import astropy.units as u
 
 from ._geometry import BAND, Disk
 from ._metadata import enhanced_meta, versions
-from ._pixels import bands, cubic, dilate, fill, invalid
+from ._pixels import bands, cubic, fill, invalid
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
+from ._trust import Flags
 
 __all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
 
@@ -105,7 +106,7 @@ def to_network(smap, card, quiet_sun=None):
     return image, Calibration(data, surface, to_unit, bad, mu, image)
 
 
-def to_map(enhanced, calibration, smap, network, limb):
+def to_map(enhanced, calibration, smap, network, limb, sigma=None):
     """Turn a network's output into a Map.
 
     Parameters
@@ -117,6 +118,9 @@ def to_map(enhanced, calibration, smap, network, limb):
         The input.
     network : sunpy_enhance._network.Network
     limb : {"mask", "enhance", "nan"}
+    sigma : numpy.ndarray, optional
+        float32; overwritten. It becomes the Map's uncertainty, and NaN wherever the Map is flagged: the network's
+        error was measured nowhere there.
 
     Returns
     -------
@@ -125,12 +129,18 @@ def to_map(enhanced, calibration, smap, network, limb):
     """
     card, scale = network.card, network.card.scale
     used = calibration.enhanced(card, limb)
+    flags = Flags.of(calibration, card, limb)
+    flags.warn(calibration, card, limb)
+    flagged = flags.any()
     for start, stop in bands(len(used), BAND):
-        block = enhanced[scale * start : scale * stop]
+        rows = slice(scale * start, scale * stop)
+        block, level = enhanced[rows], np.float32(calibration.to_unit)
         if calibration.quiet_sun is not None:
-            block *= calibration.quiet_sun.rows(start, stop, scale)
-        elif calibration.to_unit != 1:
-            block *= np.float32(calibration.to_unit)
+            level = calibration.quiet_sun.rows(start, stop, scale)
+        block *= level
+        if sigma is not None:
+            sigma[rows] *= level
+            sigma[rows][_grow(flagged[start:stop], scale)] = np.nan
         here = used[start:stop]
         if not here.all():
             lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
@@ -139,9 +149,6 @@ def to_map(enhanced, calibration, smap, network, limb):
             other = _grow(~here, scale)
             block[other] = cubic(_input_rows(smap, calibration, start, stop))[other]
             block[_grow(lost, scale)] = np.nan
-    # Flagged: what is not enhanced, and what saw a filled pixel.
-    flagged = dilate(calibration.bad, card.halo)
-    flagged |= ~used
     mask = _grow(flagged, scale) if flagged.any() else None
     meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
@@ -149,7 +156,14 @@ def to_map(enhanced, calibration, smap, network, limb):
     with warnings.catch_warnings():
         if not used.any():  # HMIMap looks for the largest field, and limb="nan" may have left none
             warnings.simplefilter("ignore", RuntimeWarning)
-        return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask)
+        more = {} if sigma is None else {"uncertainty": _uncertainty(sigma)}
+        return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask, **more)
+
+
+def _uncertainty(sigma):
+    from astropy.nddata import StdDevUncertainty
+
+    return StdDevUncertainty(sigma, copy=False)  # in the unit of the Map that it is given to
 
 
 def _input_rows(smap, calibration, start, stop):

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import make_map
+from conftest import make_map, write_network
 
 from astropy.io import fits
 
 import sunpy.map
 
 from sunpy_enhance.cli import main
+from sunpy_enhance.uncertainty import read_map
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ def test_run(files, tmp_path, capsys):
         assert (out / f"{path.stem}_enhanced.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert printed.count("80 x 100 pixels on cpu") == 2
+
+
+def test_run_with_uncertainty(files, shipped, tmp_path):
+    write_network(shipped / "continuum.onnx", name="continuum", sigma=True)
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path), "--uncertainty"]) == 0
+    assert read_map(tmp_path / "continuum_enhanced.fits").uncertainty is not None
 
 
 def test_run_does_not_overwrite(files, tmp_path, capsys):

@@ -10,7 +10,7 @@ from conftest import make_map, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_enhance import _network, enhance_map
+from sunpy_enhance import _network, _session, enhance_map
 from sunpy_enhance._network import Network, apply_tiled, load_network
 
 
@@ -51,9 +51,9 @@ def test_multiples(networks):
     seen = []
 
     class Picky(Network):
-        def __call__(self, image):
+        def __call__(self, image, outputs="enhanced"):
             seen.append(image.shape)
-            return network(image)
+            return network(image, outputs)
 
     picky = Picky(dataclasses.replace(network.card, multiple_of=8), "", "cpu", None)
     image = image_of((45, 70))
@@ -73,6 +73,40 @@ def test_skips_what_is_not_needed(networks):
     assert done[64:128, :64].all()
     assert done.sum() == 64 * 64
     np.testing.assert_allclose(result[done], apply_tiled(network, image)[done], rtol=1e-6)
+
+
+def write_network_with_sigma(path):
+    """A network with a second output, half of the first."""
+    model = onnx.load(write_network(path))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0.5), "half"))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["enhanced", "half"], ["sigma"]))
+    output = onnx.helper.make_tensor_value_info("sigma", onnx.TensorProto.FLOAT, [1, 1, "Y", "X"])
+    model.graph.output.append(output)
+    onnx.save(model, path)
+    return path
+
+
+def test_several_outputs(networks, tmp_path):
+    network = load_network(write_network_with_sigma(tmp_path / "sigma.onnx"), "cpu")
+    image = image_of((50, 64))
+    alone = apply_tiled(network, image, 32)
+    np.testing.assert_array_equal(alone, apply_tiled(load_network(networks["continuum"], "cpu"), image, 32))
+    sigma, enhanced = apply_tiled(network, image, 32, outputs=("sigma", "enhanced"))
+    np.testing.assert_array_equal(enhanced, alone)
+    np.testing.assert_array_equal(sigma, alone / 2)
+    assert network(image).shape == network(image, ["sigma"])[0].shape
+
+
+def test_threads_of_the_environment(networks, monkeypatch):
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setenv("SUNPY_ENHANCE_THREADS", "1")
+    network = load_network(networks["continuum"], "cpu")
+    assert network.session.get_session_options().intra_op_num_threads == 1
+    for wrong in ("0", "two", "-1", "1.5"):
+        monkeypatch.setattr(_network, "_LOADED", {})
+        monkeypatch.setenv("SUNPY_ENHANCE_THREADS", wrong)
+        with pytest.raises(ValueError, match="SUNPY_ENHANCE_THREADS is .* expected a positive integer"):
+            load_network(networks["continuum"], "cpu")
 
 
 def test_progress_bar(networks, capsys):
@@ -140,14 +174,14 @@ def test_cuda_is_not_asked_for_without_its_libraries(networks, monkeypatch, capf
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "preload_dlls", noisy, raising=False)
     monkeypatch.setattr(onnxruntime, "cuda_version", "13.0", raising=False)
-    monkeypatch.setattr(_network.ctypes, "CDLL", load)
+    monkeypatch.setattr(_session.ctypes, "CDLL", load)
     assert load_network(networks["continuum"], "auto").device == "cpu"
     assert capfd.readouterr() == ("", "")
     with pytest.raises(RuntimeError, match=r"cublas\S* cannot be loaded" if present else "no NVIDIA driver"):
         load_network(networks["continuum"], "cuda")
     present += ["libcublas.so.13", "libcudnn.so.9", "cublas64_13.dll", "cudnn64_9.dll"]
     if len(present) > 4:
-        assert _network._cuda_obstacle(onnxruntime) == ""
+        assert _session.cuda_obstacle() == ""
 
 
 def test_silent_fallback_to_the_cpu_is_noticed(networks, monkeypatch):
@@ -157,7 +191,7 @@ def test_silent_fallback_to_the_cpu_is_noticed(networks, monkeypatch):
         return real(file, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(_network, "_LOADED", {})
-    monkeypatch.setattr(_network, "_cuda_obstacle", lambda _: "")
+    monkeypatch.setattr(_session, "cuda_obstacle", lambda: "")
     monkeypatch.setattr(onnxruntime, "InferenceSession", falls_back)
     assert load_network(networks["continuum"], "auto").device == "cpu"
     with pytest.raises(RuntimeError, match="fell back to the CPU"):
@@ -182,7 +216,7 @@ def test_cuda_session_that_works_or_fails(networks, monkeypatch):
             raise RuntimeError("CUDA out of memory")
         return real(file, options, providers=providers)
 
-    monkeypatch.setattr(_network, "_cuda_obstacle", lambda _: "")
+    monkeypatch.setattr(_session, "cuda_obstacle", lambda: "")
     monkeypatch.setattr(_network, "_LOADED", {})
     monkeypatch.setattr(onnxruntime, "InferenceSession", cuda)
     assert load_network(networks["continuum"], "auto").device == "cuda"
@@ -200,7 +234,7 @@ def test_cuda_session_that_works_or_fails(networks, monkeypatch):
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["continuum", "magnetogram"])
 def test_cuda_gives_what_the_cpu_gives(name):
-    if obstacle := _network._cuda_obstacle(onnxruntime):
+    if obstacle := _session.cuda_obstacle():
         pytest.skip(f"no CUDA here: {obstacle}")
     smap = make_map(name, (200, 190))
     results = {device: enhance_map(smap, model=name, device=device) for device in ("cpu", "cuda")}

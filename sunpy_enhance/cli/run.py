@@ -20,6 +20,7 @@ def add_batch_options(parser):
     parser.add_argument("--model", help="a shipped name or the path of an .onnx file; default: by the observable")
     parser.add_argument("--limb", choices=("mask", "enhance", "nan"), default="mask")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--uncertainty", action="store_true", help="with the standard deviation of each pixel")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs, whatever they are")
     parser.add_argument("--no-pictures", action="store_true", help="no PNG beside each output")
     parser.add_argument("--residual", action="store_true", help="re-degrade each result and compare it with its input")
@@ -31,7 +32,7 @@ def add_batch_options(parser):
 
 def batch_options(options):
     """Return the options of the command line as arguments of `sunpy_enhance.enhance_files`."""
-    names = ("model", "limb", "device", "overwrite", "residual")
+    names = ("model", "limb", "device", "uncertainty", "overwrite", "residual")
     return {name: getattr(options, name) for name in names} | {"pictures": not options.no_pictures}
 
 

@@ -8,6 +8,7 @@ from sunpy_enhance._onnx import Graph
 from sunpy_enhance._paper import PaperWeights, folded, paper_graph
 from sunpy_enhance.training.networks import CHANGE_GAIN, LEVEL_GAIN, MEAN_INTENSITY, WEAK_FIELD, Hybrid
 from sunpy_enhance.training.paper import Paper
+from sunpy_enhance.training.sigma import CORRECTION_GAIN, FAINT_FIELD, LARGEST
 
 __all__ = ["graph_of"]
 
@@ -17,14 +18,14 @@ def _arrays(*parameters):
 
 
 @functools.singledispatch
-def graph_of(network):
-    """Return the graph that computes a network's ``forward``."""
+def graph_of(network, head=None):  # noqa: ARG001 (of the kinds below)
+    """Return the graph that computes a network's ``forward``, and the sigma of a head on top of it."""
     msg = f"the network is a {type(network).__name__}, expected a Hybrid or a Paper"
     raise TypeError(msg)
 
 
 @graph_of.register
-def _hybrid(network: Hybrid):
+def _hybrid(network: Hybrid, head=None):
     graph = Graph()
     image = "image"
     if network.constant != 1:
@@ -36,23 +37,27 @@ def _hybrid(network: Hybrid):
     if linear.wide:
         smooth = graph.convolve(graph.crop(image, linear.halo - linear.halo_of_coarse), *_arrays(linear.smoothing))
         phases = graph.add("Add", phases, graph.convolve(smooth, *_arrays(coarse), dilation=linear.dilation))
+    results = {"enhanced": phases}
     if network.channels:
-        phases = _add_residual(graph, network, image, phases)
-    if network.constant != 1:
-        phases = graph.add("Mul", phases, constant)
-    graph.add("DepthToSpace", phases, blocksize=2, mode="CRD", output="enhanced")
+        image = graph.crop(image, linear.halo)
+        results["enhanced"], features = _add_residual(graph, network, image, phases)
+        if head is not None:
+            results["sigma"] = _add_sigma(graph, head, results["enhanced"], phases, image, features, network.margin)
+    for name, result in results.items():
+        scaled = result if network.constant == 1 else graph.add("Mul", result, constant)
+        graph.add("DepthToSpace", scaled, blocksize=2, mode="CRD", output=name)
     return graph
 
 
 def _add_residual(graph, network, image, phases):
-    features = _add_features(graph, network, graph.crop(image, network.linear.halo), phases)
+    features = _add_features(graph, network, image, phases)
     features = graph.add("Relu", graph.convolve(features, *_arrays(*network.first_convolution())))
     for one, two in network.blocks:
         inner = graph.add("Relu", graph.convolve(features, *_arrays(*one.parameters_of_convolution())))
         inner = graph.convolve(inner, *_arrays(*two.parameters_of_convolution()))
         features = graph.add("Add", graph.crop(features, 2), inner)
     residual = graph.convolve(features, *_arrays(network.last_convolution()))
-    return graph.add("Add", graph.crop(phases, network.margin), residual)
+    return graph.add("Add", graph.crop(phases, network.margin), residual), features
 
 
 def _add_features(graph, network, image, phases):
@@ -68,8 +73,50 @@ def _add_features(graph, network, image, phases):
     return graph.add("Concat", level, change, axis=1)
 
 
+def _add_sigma(graph, head, phases, linear, image, features, margin):
+    """Write `~sunpy_enhance.training.sigma.Sigma.forward`."""
+
+    def number(value):
+        return graph.constant(np.float32(value))
+
+    def logarithm(values, faint):
+        return graph.add("Log", graph.add("Add", graph.add("Div", graph.add("Abs", values), number(faint)), number(1)))
+
+    linear, image = graph.crop(linear, margin - 1), graph.crop(image, margin - 1)
+    change, correction = graph.add("Sub", linear, image), graph.add("Sub", phases, graph.crop(linear, 1))
+    if head.odd:
+        first, second = graph.halves(features)
+        around = [logarithm(part, FAINT_FIELD) for part in (image, linear, change)]
+        around += [logarithm(graph.add(operation, first, second), 1) for operation in ("Add", "Sub")]
+        at = [logarithm(graph.add("Concat", phases, correction, axis=1), FAINT_FIELD)]
+    else:
+        change = graph.add("Mul", change, number(CHANGE_GAIN))
+        correction = graph.add("Mul", correction, number(CORRECTION_GAIN))
+        level, enhanced = (
+            graph.add("Mul", graph.add("Sub", part, number(MEAN_INTENSITY)), number(LEVEL_GAIN))
+            for part in (image, phases)
+        )
+        around = [level, change, graph.add("Abs", change), features]
+        at = [enhanced, correction, graph.add("Abs", correction)]
+    first, third = head.convolutions()
+    hidden = graph.add("Relu", graph.convolve(graph.add("Concat", *around, axis=1), *_arrays(*first)))
+    hidden = graph.add("Relu", graph.convolve(hidden, *_arrays(head.second.weight, head.second.bias)))
+    hidden = graph.add("Relu", graph.convolve(graph.add("Concat", hidden, *at, axis=1), *_arrays(*third)))
+    result = graph.add("Min", graph.convolve(hidden, *_arrays(head.last.weight, head.last.bias)), number(LARGEST))
+    sigma = graph.add("Add", graph.add("Mul", graph.add("Exp", result), number(head.typical)), number(head.floor))
+    values, factor = graph.add("Abs", phases) if head.odd else phases, number(head.factors[0])
+    for low, high, slope in head.slopes():
+        part = graph.add("Sub", graph.add("Clip", values, number(low), number(high)), number(low))
+        factor = graph.add("Add", factor, graph.add("Mul", part, number(slope)))
+    return graph.add("Mul", sigma, factor)
+
+
 @graph_of.register
-def _paper(network: Paper):
+def _paper(network: Paper, head=None):
+    if head is not None:
+        msg = "the network is of the paper's kind, which has no head for sigma: leave [uncertainty] out"
+        raise ValueError(msg)
+
     def normalised(convolution, normalisation):
         scaling = normalisation.weight, normalisation.bias, normalisation.running_mean, normalisation.running_var
         return folded(*plain(convolution), *_arrays(*scaling), epsilon=normalisation.eps)

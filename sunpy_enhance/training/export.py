@@ -19,7 +19,7 @@ __all__ = ["export", "make_card"]
 _CITATION = "Díaz Baso, C. J., & Asensio Ramos, A. 2018, A&A 614, A5, doi:10.1051/0004-6361/201731344"
 
 
-def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
+def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None, uncertainty=None, input_range=None):
     """Return the `~sunpy_enhance.ModelCard` of a trained network.
 
     Parameters
@@ -34,6 +34,8 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
         As measured.
     hashes : dict, optional
         SHA-256 of each training file, see `~sunpy_enhance.training.sources.file_hashes`; default: the recipe's.
+    uncertainty, input_range : optional
+        As the card has them.
     """
     observable = recipe["observable"]
     if hashes is None:
@@ -66,7 +68,22 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
         commit=_commit(),
         libraries={"python": platform.python_version()} | {name: version(name) for name in ("numpy", "scipy", "torch")},
         metrics=metrics,
+        uncertainty=uncertainty,
+        input_range=input_range,
     )
+
+
+def _results(network, head, images):
+    """Return what a network and its head give, in units of the network's constant and the precision of the images."""
+    import torch
+    from torch.nn.functional import pixel_shuffle
+
+    network = network.to(images.dtype)
+    with torch.no_grad():
+        results = {"enhanced": network(images) / network.constant}
+        if head is not None:
+            results["sigma"] = pixel_shuffle(head.to(images.dtype)(network.restore(images)), 2)
+    return {name: result[0, 0].numpy() for name, result in results.items()}
 
 
 @functools.cache  # before the first file is written, which makes the checkout dirty
@@ -79,7 +96,7 @@ def _commit():
         return __version__
 
 
-def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
+def export(recipe, network, metrics, path, *, mu_validated, hashes=None, head=None, **trust):
     """Write a trained network with its card.
 
     Parameters
@@ -95,6 +112,10 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
         See `make_card`.
     hashes : dict, optional
         See `make_card`.
+    head : `~sunpy_enhance.training.sigma.Sigma`, optional
+        Calibrated; the file then has the output "sigma", too.
+    **trust
+        ``uncertainty`` and ``input_range`` of the card.
 
     Returns
     -------
@@ -109,28 +130,28 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
     """
     import torch
 
-    model = graph_of(network.eval()).model(recipe["name"])
+    names = ("enhanced",) if head is None else ("enhanced", "sigma")
+    model = graph_of(network.eval(), head).model(recipe["name"], names)
     session = session_of(model)
 
-    def run(image):
-        return session(image * network.constant) / network.constant
+    def run(image, name="enhanced"):
+        return session(image * network.constant, name) / network.constant
 
     noise = np.random.default_rng(0).normal(1, 0.2, (64 + 2 * network.halo,) * 2).astype(np.float32)
     images = torch.from_numpy(noise * network.constant)[None, None]
-    with torch.no_grad():
-        wanted, exact = (
-            same(part)[0, 0].numpy() / network.constant
-            for same, part in ((network, images), (copy.deepcopy(network).double(), images.double()))
-        )
-    # A deep network is only as exact as float32 lets it be.
-    rounding = np.abs(wanted - exact).max()
-    if np.abs(run(noise) - exact).max() > max(2e-5, 4 * rounding):
-        msg = f"{path}: the exported graph does not give what the network gives"
-        raise RuntimeError(msg)
+    single, double = (
+        _results(*parts) for parts in ((network, head, images), (*copy.deepcopy((network, head)), images.double()))
+    )
+    for name in names:
+        # A deep network is only as exact as float32 lets it be.
+        rounding = np.abs(single[name] - double[name]).max()
+        if np.abs(run(noise, name) - double[name]).max() > max(2e-5, 4 * rounding):
+            msg = f"{path}: the exported graph does not give what the network gives as {name}"
+            raise RuntimeError(msg)
     halo = measure_halo(run, network.halo)
     if halo != network.reach:
         msg = f"{path}: the measured halo is {halo} pixels, but the network's layers add up to {network.reach}"
         raise RuntimeError(msg)
-    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes)
+    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes, **trust)
     write(model, card, path)
     return card

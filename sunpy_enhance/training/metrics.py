@@ -8,13 +8,14 @@ import torch
 from sunpy_enhance.training.dataset import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
+from sunpy_enhance.training.uncertainty import coverage
 from sunpy_enhance.validation import scores
 
 __all__ = ["evaluate", "oddness", "validate_towards_limb"]
 
 # What `validate_towards_limb` looks at: scenes whose structure stands far above the noise, or the correlation with
 # the truth would tell of the noise alone.
-_MU = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3)
+_MU = (1.0, 0.8, 0.6, 0.5, 0.45, 0.4, 0.3, 0.2)
 _LIMB_KINDS = {"continuum": ("quiet", "spot"), "magnetogram": ("plage", "spot")}
 
 
@@ -74,7 +75,7 @@ def oddness(network, images):
         return float((network(-images) + network(images)).double().square().mean().sqrt())
 
 
-def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=60):
+def validate_towards_limb(recipe, network, linear, head=None, *, shape=(768, 768), number=60):
     """Measure the network on synthetic Suns seen at an angle.
 
     Parameters
@@ -82,6 +83,8 @@ def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=6
     recipe : `~sunpy_enhance.training.recipe.Recipe`
     network, linear : callable
         The trained network and the linear filter.
+    head : `~sunpy_enhance.training.sigma.Sigma`, optional
+        Of the network, calibrated.
     shape : (int, int)
         Of the scenes.
     number : int
@@ -95,21 +98,26 @@ def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=6
         of at least 0.9.
     metrics : dict
         As `evaluate` gives them; the sources are called "mu = ..., kind".
+    covered : dict
+        As `~sunpy_enhance.training.uncertainty.coverage` gives it for these sources; empty without a head.
     """
     trained = min((entry.get("mu", 1.0) for entry in recipe.table.get("synthetic", [])), default=0.0)
     rng, sampling = np.random.default_rng([recipe["seed"], 3]), recipe.sampling()
     optics = {key: sampling[key] for key in ("psf", "target", "plate_scale")}
-    name, metrics, validated, broken = recipe["name"], {}, 1.0, False
+    name, metrics, covered, validated, broken = recipe["name"], {}, {}, 1.0, False
     for mu in _MU:
         parts = []
         for kind in _LIMB_KINDS[recipe["observable"]]:
             truth = synthetic_truth(recipe["observable"], kind, seed=2 * HELD_OUT_SEEDS, shape=shape, mu=mu)
-            truth = dataclasses.replace(truth, source=f"mu = {mu:.1f}, {kind}")
+            truth = dataclasses.replace(truth, source=f"mu = {mu}, {kind}")
             parts.append(sample_patches(truth, number, rng=rng, **sampling))
-        results = evaluate(
-            {name: network, "linear": linear}, Patches.join(parts), recipe["noise"], seed=recipe["seed"], **optics
-        )
+        patches = Patches.join(parts)
+        methods = {name: network, "linear": linear}
+        results = evaluate(methods, patches, recipe["noise"], seed=recipe["seed"], **optics)
         metrics |= results
+        if head is not None:
+            counted = coverage(recipe, network, head, patches)
+            covered |= {source: counted[source] for source in results}
         for methods in results.values():
             ours = methods[name]
             # The linear filter has to beat bicubic interpolation alone.
@@ -119,4 +127,4 @@ def validate_towards_limb(recipe, network, linear, *, shape=(768, 768), number=6
         broken |= mu < trained
         if not broken:
             validated = mu
-    return validated, metrics
+    return validated, metrics, covered

@@ -155,7 +155,7 @@ def test_generators_are_named_with_their_version():
 
 
 def test_export_that_differs_is_not_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(_graph, "_add_residual", lambda graph, network, image, phases: graph.crop(phases, 4))
+    monkeypatch.setattr(_graph, "_add_residual", lambda graph, network, image, phases: (graph.crop(phases, 4), None))
     with pytest.raises(RuntimeError, match="does not give what the network gives"):
         export.export(recipe_of("continuum"), hybrid(), {}, tmp_path / "out.onnx", mu_validated=1.0)
     assert not list(tmp_path.glob("out*"))
