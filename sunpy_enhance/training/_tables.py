@@ -37,7 +37,7 @@ _SCENE = {"scenes", "patches", "test_patches", "zoom", "gain"}
 # The keys of [psf] and [target] are those of the point spread functions, which check them.
 _KEYS = {
     "": _NEEDED | {"files", "synthetic"},
-    "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation"},
+    "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation", "start"},
     "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
     "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
     "files": _SCENE

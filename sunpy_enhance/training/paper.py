@@ -67,17 +67,22 @@ class Paper(nn.Module):
         Whether it is for a quantity that changes sign; of no influence on what is computed.
     constant : float
         The image is divided by it first, the result multiplied last.
+    start : {"random", "copy"}
+        How it begins. "random": the usual random weights. "copy": as if it enlarged by nearest neighbours, so that it
+        need not learn first what an image is. The first two features are the image and its negative, and the blocks
+        add nothing yet: their last normalisations have a gain of zero (Goyal et al. 2017, arXiv:1706.02677,
+        Sect. 5.1), which is learnt like any other weight.
 
     Raises
     ------
     ValueError
-        Where there are no channels or fewer than no blocks.
+        Where there are no channels or fewer than no blocks, or `start` is unknown or needs more channels.
     """
 
     halo = 0
     border = "own"
 
-    def __init__(self, channels=64, blocks=5, *, odd=False, constant=1.0):
+    def __init__(self, channels=64, blocks=5, *, odd=False, constant=1.0, start="random"):
         super().__init__()
         if channels < 1 or blocks < 0:
             msg = f"channels is {channels} and blocks is {blocks}: the paper's network needs at least 1 and 0"
@@ -90,6 +95,24 @@ class Paper(nn.Module):
         self.closing = nn.Sequential(*_normalised(channels))
         self.fine = _convolution(channels, channels)
         self.last = _convolution(channels, 1, size=1)
+        if start not in ("random", "copy") or (start == "copy" and channels < 2):
+            msg = f"start is {start!r} with {channels} channels, expected 'random', or 'copy' with at least 2"
+            raise ValueError(msg)
+        if start == "copy":
+            self._copy()
+
+    @torch.no_grad()
+    def _copy(self):
+        """Set the weights so that the network enlarges by nearest neighbours."""
+        for branch in (*self.blocks, self.closing):
+            nn.init.zeros_(branch[-1].weight)
+        signs = torch.tensor([1.0, -1.0])
+        nn.init.zeros_(self.first.weight[:2])
+        self.first.weight[:2, 0, 1, 1] = signs
+        nn.init.zeros_(self.fine.weight[:2])
+        self.fine.weight[[0, 1], [0, 1], 1, 1] = 1.0
+        nn.init.zeros_(self.last.weight)
+        self.last.weight[0, :2, 0, 0] = signs
 
     @property
     def reach(self):

@@ -138,3 +138,24 @@ def test_unknown_kind():
         ValueError, match=r"recipe x: \[network\] kind is 'unet', expected one of \['hybrid', 'paper'\]"
     ):
         recipe.network()
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_a_network_that_starts_as_a_copy_enlarges_by_nearest_neighbours(odd):
+    network = Paper(channels=8, blocks=2, odd=odd, start="copy").eval()
+    images = torch.randn(2, 1, 7, 9, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), torch.nn.functional.interpolate(images, scale_factor=2))
+    # And it learns: first behind the blocks, then in them.
+    optimizer = torch.optim.SGD(network.train().parameters(), lr=1e-3)
+    for branch in (network.closing, *network.blocks):
+        optimizer.zero_grad()
+        network(images).square().mean().backward()
+        assert branch[-1].weight.grad.abs().sum() > 0
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("start", "channels"), [("zero", 8), ("copy", 1)])
+def test_starts_that_there_are_not(start, channels):
+    with pytest.raises(ValueError, match=f"start is '{start}' with {channels} channels, expected"):
+        Paper(channels=channels, start=start)
