@@ -33,10 +33,11 @@ class Graph:
         self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
         return name
 
-    def convolve(self, image, weight, bias=None, dilation=1):
-        """Add an unpadded convolution."""
+    def convolve(self, image, weight, bias=None, dilation=1, padding=0):
+        """Add a convolution, by default an unpadded one; `padding` pixels of zeros on each side otherwise."""
         inputs = [image, *(self.constant(p.detach().numpy()) for p in (weight, bias) if p is not None)]
-        return self.add("Conv", *inputs, kernel_shape=list(weight.shape[2:]), dilations=[dilation, dilation])
+        sizes = {"kernel_shape": list(weight.shape[2:]), "dilations": [dilation] * 2, "pads": [padding] * 4}
+        return self.add("Conv", *inputs, **sizes)
 
     def crop(self, image, margin):
         """Cut a margin off."""
@@ -68,7 +69,10 @@ def _hybrid(network: Hybrid):
     dense, coarse = linear.kernels()
     phases = graph.convolve(graph.crop(image, linear.halo - linear.narrow // 2), dense)
     if linear.wide:
-        smooth = graph.convolve(graph.crop(image, linear.halo - linear.halo_of_coarse), linear.smoothing)
+        smooth = graph.crop(image, linear.halo - linear.halo_of_coarse)
+        # The smoothing kernel is an outer product: a column and a row of it are fewer operations.
+        column = linear.smoothing.sum(dim=3, keepdim=True)
+        smooth = graph.convolve(graph.convolve(smooth, column), column.transpose(2, 3))
         phases = graph.add("Add", phases, graph.convolve(smooth, coarse, dilation=linear.dilation))
     if network.channels:
         phases = _add_residual(graph, network, image, phases)
@@ -81,11 +85,13 @@ def _hybrid(network: Hybrid):
 def _add_residual(graph, network, image, phases):
     features = _add_features(graph, network, graph.crop(image, network.linear.halo), phases)
     features = graph.add("Relu", graph.convolve(features, *network.first_convolution()))
+    # The blocks keep the size, and what saw their zeros is cut off at the end, not block by block: onnxruntime leaves
+    # its own order of pixels for each Slice, which is a fifth of the whole time.
     for one, two in network.blocks:
-        inner = graph.add("Relu", graph.convolve(features, *one.parameters_of_convolution()))
-        inner = graph.convolve(inner, *two.parameters_of_convolution())
-        features = graph.add("Add", graph.crop(features, 2), inner)
-    residual = graph.convolve(features, network.last_convolution())
+        inner = graph.add("Relu", graph.convolve(features, *one.parameters_of_convolution(), padding=1))
+        inner = graph.convolve(inner, *two.parameters_of_convolution(), padding=1)
+        features = graph.add("Add", features, inner)
+    residual = graph.crop(graph.convolve(features, network.last_convolution()), 2 * len(network.blocks))
     return graph.add("Add", graph.crop(phases, network.margin), residual)
 
 
