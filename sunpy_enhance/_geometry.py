@@ -7,10 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["BAND", "Disk"]
-
-# Rows that are handled at once: a few MiB for a full disk, which stay in the processor's cache.
-BAND = 64
+__all__ = ["Disk"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,30 +82,40 @@ class Disk:
         .. [1] Calabretta & Greisen (2002), A&A 395, 1077; Thompson (2006), A&A 449, 791.
         """
         stop = self.shape[0] if stop is None else stop
-        row = (np.arange(scale * start, scale * stop) + 0.5) / scale - 0.5 - self.reference_pixel[1]
-        column = (np.arange(scale * self.shape[1]) + 0.5) / scale - 0.5 - self.reference_pixel[0]
+        # From the image's centre, not the reference point, which may be far away: digits are kept.
+        middle = [(length - 1) / 2 for length in self.shape]
+        row = ((np.arange(scale * start, scale * stop) + 0.5) / scale - 0.5 - middle[0])[:, None]
+        column = (np.arange(scale * self.shape[1]) + 0.5) / scale - 0.5 - middle[1]
         (xx, xy), (yx, yy) = self.matrix
+        x = xx * (middle[1] - self.reference_pixel[0]) + xy * (middle[0] - self.reference_pixel[1])
+        y = yx * (middle[1] - self.reference_pixel[0]) + yy * (middle[0] - self.reference_pixel[1])
         lon, lat = self.reference_point
-        # Components of e0, e1 and e2: towards solar west and north, and to the centre of the Sun.
-        west = np.cos(lat) * np.sin(lon), np.cos(lon), -np.sin(lat) * np.sin(lon)
-        north = np.sin(lat), 0.0, np.cos(lat)
-        sunward = np.cos(lat) * np.cos(lon), -np.sin(lon), -np.sin(lat) * np.cos(lon)
 
         def component(of_0, of_1, of_2):
-            return ((of_1 * xy + of_2 * yy) * row + of_0)[:, None] + (of_1 * xx + of_2 * yx) * column
+            """Return it at the middle of each row, and its change from column to column."""
+            return of_0 + of_1 * x + of_2 * y + (of_1 * xy + of_2 * yy) * row, of_1 * xx + of_2 * yx
 
-        # Not from the cosine, which loses half of the digits so close to 1.
-        across, up, along = component(*west), component(*north), component(*sunward)
-        across *= across
-        up *= up
-        across += up
-        ahead = along > 0
-        along *= along
-        along += across
-        mu = across
-        mu /= along
-        mu /= -(self.sin_rsun**2)
-        mu += 1.0
+        # Components of the line of sight: towards solar west and north, and to the centre of the Sun.
+        west = component(np.cos(lat) * np.sin(lon), np.cos(lon), -np.sin(lat) * np.sin(lon))
+        north = component(np.sin(lat), 0.0, np.cos(lat))
+        sunward = component(np.cos(lat) * np.cos(lon), -np.sin(lon), -np.sin(lat) * np.cos(lon))
+
+        def total_of_squares(*weighted):
+            """Evaluate sums of squares of components, which are quadratic in the column, with a few operations."""
+            constant = sum(weight * first**2 for weight, (first, _) in weighted)
+            linear = sum(weight * 2 * first * change for weight, (first, change) in weighted)
+            quadratic = sum(weight * change**2 for weight, (_, change) in weighted)
+            total = linear * column
+            total += quadratic * column**2
+            total += constant
+            return total
+
+        # 1 - 1 / sin^2 rho_sun in units of the squared distance from the axis to the Sun's centre.
+        beyond = 1 - 1 / self.sin_rsun**2
+        mu = total_of_squares((beyond, west), (beyond, north), (1.0, sunward))
+        mu /= total_of_squares((1.0, west), (1.0, north), (1.0, sunward))
         np.maximum(mu, 0.0, out=mu)
-        mu *= ahead
+        ends = [sunward[0] + sunward[1] * end for end in column[[0, -1]]]
+        if min(np.min(end) for end in ends) <= 0:  # more than 90 degrees away
+            mu *= sunward[0] + sunward[1] * column > 0
         return np.sqrt(mu, out=mu)

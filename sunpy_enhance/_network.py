@@ -5,8 +5,10 @@ import hashlib
 
 import numpy as np
 
+from ._cuda import free_memory, is_out_of_memory, run_overlapped, tile_size_for
 from ._session import check_device, start_session
-from ._tiling import TILE_SIZE, tiles
+from ._threads import each_band
+from ._tiling import SMALLEST_TILE, TILE_SIZE, tiles
 from .card import ModelCard
 from .models import resolve
 
@@ -38,14 +40,24 @@ class Network:
         One name of an output gives an array, several give a list of arrays.
         """
         names = [outputs] if isinstance(outputs, str) else list(outputs)
-        # What is not asked for is not computed.
+        feeds = {"image": np.ascontiguousarray(image)[None, None]}
+        arrays = [array[0, 0] for array in self.session.run(names, feeds, self.run_options(names))]
+        around = self.card.halo if self.card.border == "pad" else 0
+        expected = tuple(self.card.scale * (length - 2 * around) for length in image.shape)
+        for array in arrays:
+            if array.shape != expected:
+                name = self.card.name
+                msg = f"the network {name} gives {array.shape}, its card promises {expected}: export it again"
+                raise ValueError(msg)
+        return arrays[0] if isinstance(outputs, str) else arrays
+
+    def run_options(self, outputs):
+        """Return onnxruntime's options of a run: what only the other outputs need is not computed."""
         import onnxruntime
 
         options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        found = self.session.run(names, {"image": np.ascontiguousarray(image)[None, None]}, options)
-        arrays = [array[0, 0] for array in found]
-        return arrays[0] if isinstance(outputs, str) else arrays
+        options.only_execute_path_to_fetches = len(outputs) < len(self.session.get_outputs())
+        return options
 
 
 def load_network(model, device="auto"):
@@ -95,9 +107,10 @@ def apply_tiled(network, image, tile_size=None, *, needed=None, progress=False, 
     image : numpy.ndarray
         float32, all finite.
     tile_size : int, optional
-        Pixels along a side of what a tile writes.
+        Pixels along a side of what a tile writes, at most; by default what suits the device and its free memory.
+        It is halved where the device has too little memory.
     needed : numpy.ndarray of bool, optional
-        Pixels of the image whose result matters: tiles without any are skipped and stay NaN.
+        Pixels of the image whose result matters: what is in no tile stays NaN.
     progress : bool, optional
         Show a progress bar.
     outputs : str or sequence of str, optional
@@ -114,33 +127,61 @@ def apply_tiled(network, image, tile_size=None, *, needed=None, progress=False, 
         Where the network does not give the size that its card promises.
     """
     card = network.card
-    rows, columns = image.shape
+    names = [outputs] if isinstance(outputs, str) else list(outputs)
     extra = [-length % card.multiple_of for length in image.shape]
     around = card.halo if card.border == "pad" else 0
     # One padding of the whole image, by reflection that repeats the edge pixel, as in training.
     padded = np.pad(image, [(around, around + more) for more in extra], mode="symmetric")
-    covered = (rows + extra[0], columns + extra[1])
-    todo = [
-        tile
-        for tile in tiles(covered, tile_size or TILE_SIZE, card.halo, card.border, card.multiple_of)
-        if needed is None or needed[tile.write].any()
-    ]
-    if progress:
-        from tqdm import tqdm
+    covered = tuple(length + more for length, more in zip(image.shape, extra, strict=True))
+    whole = [np.empty([card.scale * length for length in image.shape], dtype=np.float32) for _ in names]
+    for out in whole:
+        each_band(lambda start, stop, out=out: out[start:stop].fill(np.nan), len(out))
+    left = np.ones(image.shape, dtype=bool) if needed is None else needed.copy()
 
-        todo = tqdm(todo, unit="tile", desc=f"{card.name} on {network.device}")
-    names = [outputs] if isinstance(outputs, str) else list(outputs)
-    whole = [np.full((card.scale * rows, card.scale * columns), np.nan, dtype=np.float32) for _ in names]
-    for tile in todo:
-        source = padded[tile.read]
-        expected = tuple(card.scale * (length - 2 * around) for length in source.shape)
-        for out, result in zip(whole, network(source, names), strict=True):
-            if result.shape != expected:
-                msg = f"the network {card.name} gives {result.shape}, its card promises {expected}: export it again"
-                raise ValueError(msg)
+    def write(tile, results):
+        for out, result in zip(whole, results, strict=True):
             target = out[_scaled(tile.write, card.scale)]
             target[...] = result[_scaled(tile.crop, card.scale)][: target.shape[0], : target.shape[1]]
+        left[tile.write] = False
+
+    size = tile_size or default_tile_size(network)
+    while left.any():
+        todo = list(tiles(covered, size, card.halo, card.border, card.multiple_of, left))
+        try:
+            _run_tiles(network, padded, _with_progress(network, todo, progress), names, write)
+        except Exception as error:
+            if not is_out_of_memory(error) or size <= SMALLEST_TILE:
+                raise
+            size = max(size // 2, SMALLEST_TILE)
+            _say_out_of_memory(network, size)
     return whole[0] if isinstance(outputs, str) else whole
+
+
+def default_tile_size(network):
+    """Return the pixels along a side of the tiles for the device of a network."""
+    return tile_size_for(free_memory()) if network.device == "cuda" else TILE_SIZE
+
+
+def _run_tiles(network, image, todo, names, write):
+    if network.device == "cuda":
+        run_overlapped(network, image, todo, names, write)
+        return
+    for tile in todo:
+        write(tile, network(image[tile.read], names))
+
+
+def _with_progress(network, todo, progress):
+    if not progress:
+        return todo
+    from tqdm import tqdm
+
+    return tqdm(todo, unit="tile", desc=f"{network.card.name} on {network.device}")
+
+
+def _say_out_of_memory(network, size):
+    from sunpy import log
+
+    log.info(f"sunpy_enhance: {network.device} is out of memory, going on with tiles of {size} pixels")
 
 
 def _scaled(slices, scale):

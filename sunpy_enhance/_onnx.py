@@ -35,10 +35,11 @@ class Graph:
         self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
         return name
 
-    def convolve(self, image, kernel, bias=None, dilation=1):
-        """Add an unpadded convolution with a kernel of (outputs, inputs, y, x)."""
+    def convolve(self, image, kernel, bias=None, dilation=1, padding=0):
+        """Add a convolution with a kernel of (outputs, inputs, y, x), `padding` pixels of zeros on each side."""
         inputs = [image, *(self.constant(array) for array in (kernel, bias) if array is not None)]
-        return self.add("Conv", *inputs, kernel_shape=list(kernel.shape[2:]), dilations=[dilation, dilation])
+        sizes = {"kernel_shape": list(kernel.shape[2:]), "dilations": [dilation] * 2, "pads": [padding] * 4}
+        return self.add("Conv", *inputs, **sizes)
 
     def crop(self, image, margin):
         """Cut a margin off."""

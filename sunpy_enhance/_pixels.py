@@ -1,16 +1,12 @@
-"""Pixels, whatever they mean: bands of rows, invalid ones, footprints and interpolation to twice the sampling."""
+"""Pixels, whatever they mean: invalid ones, footprints and interpolation to twice the sampling."""
 
 import numbers
 
 import numpy as np
 
-__all__ = ["bands", "bilinear", "cubic", "dilate", "double", "fill", "invalid", "rows_of"]
+from ._threads import threads
 
-
-def bands(rows, height):
-    """Yield (start, stop) of bands of at most `height` rows."""
-    for start in range(0, rows, height):
-        yield start, min(start + height, rows)
+__all__ = ["bilinear", "cubic", "dilate", "double", "enlarge", "fill", "invalid", "rows_of"]
 
 
 def invalid(data, meta, mask=None):
@@ -66,19 +62,30 @@ def fill(image, bad, reach):
     # transform of a full disk, and needs no half GiB for its indices.
     edge = np.argwhere(dilate(bad, 1) & ~bad)
     wanted = np.argwhere(near)
-    _, nearest = KDTree(edge).query(wanted)
+    _, nearest = KDTree(edge).query(wanted, workers=threads())
     image[tuple(wanted.T)] = image[tuple(edge[nearest].T)]
 
 
 def dilate(footprint, reach):
     """Grow a footprint by `reach` pixels along both axes: a square, as a network's halo is."""
-    if reach == 0:
-        return footprint.copy()
-    from scipy import ndimage
+    grown = footprint.copy()
+    for axis in (grown, grown.T):
+        for direction in (axis, axis[::-1]):
+            # By doubling: what has grown by n - 1 pixels, with itself n pixels farther, has grown by 2n - 1.
+            length = 1
+            while length <= reach:
+                step = min(length, reach + 1 - length)
+                direction[step:] |= direction[:-step]
+                length += step
+    return grown
 
-    # van Herk's algorithm: the same cost for any reach.
-    grown = ndimage.maximum_filter1d(footprint.view(np.uint8), 2 * reach + 1, axis=0, mode="constant", cval=0)
-    return ndimage.maximum_filter1d(grown, 2 * reach + 1, axis=1, mode="constant", cval=0).view(bool)
+
+def enlarge(footprint):
+    """Repeat each pixel of a footprint twice along both axes."""
+    # Two bytes at once: ten times faster than repeating columns.
+    wide = footprint.astype(np.uint16, order="C")
+    wide *= 0x0101
+    return wide.view(bool).repeat(2, axis=0)
 
 
 # Weights of the pixels (-2, -1, 0, 1) around 0.25 pixel before a pixel's centre. Catmull-Rom: the cubic

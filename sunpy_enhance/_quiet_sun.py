@@ -78,10 +78,11 @@ def quiet_level(values, start=None):
     """
     values = values[:: -(-values.size // SAMPLE)].astype(float)
     level = float(np.percentile(values, 90)) if start is None else start
+    values.sort()  # those close to a level are then a slice
     for _ in range(100):
         if level <= 0:
             break
-        close = values[np.abs(values - level) < PEAK * level]
+        close = values[slice(*np.searchsorted(values, [(1 - PEAK) * level, (1 + PEAK) * level]))]
         if close.size == 0:
             break
         weight = (1 - ((close - level) / (PEAK * level)) ** 2) ** 2

@@ -3,9 +3,10 @@
 import contextlib
 import ctypes
 import io
-import os
 import sys
 import warnings
+
+from ._threads import asked_threads
 
 __all__ = ["check_device", "cuda_obstacle", "start_session"]
 
@@ -50,7 +51,7 @@ def start_session(file, device, model):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = asked_threads() or 0  # by default one for each physical core
 
     def start(*providers):
         return onnxruntime.InferenceSession(file, options, providers=[*providers, "CPUExecutionProvider"])
@@ -76,17 +77,6 @@ def start_session(file, device, model):
     except Exception as error:
         msg = f"onnxruntime cannot load the model {model}: {str(error)[:200]}"
         raise ValueError(msg) from error
-
-
-def _threads():
-    """Return the number of threads that SUNPY_ENHANCE_THREADS asks for, by default 0: one for each physical core."""
-    asked = os.environ.get("SUNPY_ENHANCE_THREADS", "")
-    if not asked.strip():
-        return 0
-    if not asked.strip().isdecimal() or int(asked) < 1:
-        msg = f"the environment variable SUNPY_ENHANCE_THREADS is {asked!r}, expected a positive integer"
-        raise ValueError(msg)
-    return int(asked)
 
 
 def cuda_obstacle():

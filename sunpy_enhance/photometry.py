@@ -9,10 +9,11 @@ import numpy as np
 
 import astropy.units as u
 
-from ._geometry import BAND, Disk
+from ._geometry import Disk
 from ._metadata import enhanced_meta, versions
-from ._pixels import bands, cubic, fill, invalid
+from ._pixels import cubic, enlarge, fill, invalid
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
+from ._threads import each_band
 from ._trust import Flags
 
 __all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
@@ -83,8 +84,11 @@ def to_network(smap, card, quiet_sun=None):
     image = np.empty(data.shape, dtype=np.float32)
     mu = np.empty(data.shape, dtype=np.float32)
     bad = invalid(data, smap.meta, smap.mask)
-    for start, stop in bands(len(data), BAND):
+
+    def find_mu(start, stop):
         mu[start:stop] = disk.mu(start, stop)
+
+    each_band(find_mu, len(data))
     measured = (mu > 0) & ~bad
     if not measured.any():
         msg = "the Map has no valid pixel on the solar disk: there is nothing to enhance"
@@ -97,10 +101,13 @@ def to_network(smap, card, quiet_sun=None):
             msg = "quiet_sun is for continuum Maps, this one is a magnetogram: leave it out"
             raise ValueError(msg)
         surface, to_unit = None, float(u.Unit(card.unit).to(smap.unit))
-    for start, stop in bands(len(data), BAND):
+
+    def normalise(start, stop):
         level = to_unit * (1 if surface is None else surface.rows(start, stop))
         with np.errstate(invalid="ignore", over="ignore"):  # of bad pixels, which are filled below
             image[start:stop] = data[start:stop].astype(np.float64) / level
+
+    each_band(normalise, len(data))
     # Twice the halo: what the interpolation beside a filled pixel sees is smooth, too.
     fill(image, bad, max(2 * card.halo, 4))
     return image, Calibration(data, surface, to_unit, bad, mu, image)
@@ -132,7 +139,8 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
     flags = Flags.of(calibration, card, limb)
     flags.warn(calibration, card, limb)
     flagged = flags.any()
-    for start, stop in bands(len(used), BAND):
+
+    def restore(start, stop):
         rows = slice(scale * start, scale * stop)
         block, level = enhanced[rows], np.float32(calibration.to_unit)
         if calibration.quiet_sun is not None:
@@ -140,16 +148,17 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
         block *= level
         if sigma is not None:
             sigma[rows] *= level
-            sigma[rows][_grow(flagged[start:stop], scale)] = np.nan
+            np.copyto(sigma[rows], np.nan, where=enlarge(flagged[start:stop]))
         here = used[start:stop]
         if not here.all():
             lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
             if limb == "nan":
                 lost |= ~here
-            other = _grow(~here, scale)
-            block[other] = cubic(_input_rows(smap, calibration, start, stop))[other]
-            block[_grow(lost, scale)] = np.nan
-    mask = _grow(flagged, scale) if flagged.any() else None
+            np.copyto(block, cubic(_input_rows(smap, calibration, start, stop)), where=enlarge(~here))
+            np.copyto(block, np.nan, where=enlarge(lost))
+
+    each_band(restore, len(used))
+    mask = enlarge(flagged) if flagged.any() else None
     meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
     settings = copy.deepcopy(smap.plot_settings)
@@ -178,10 +187,6 @@ def _input_rows(smap, calibration, start, stop):
             level = calibration.quiet_sun.rows(low, high)
         data[holes] = (calibration.image[low:high] * level)[holes]
     return data[rows - low]
-
-
-def _grow(footprint, scale):
-    return footprint.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _surface(smap, data, disk, mu, measured, given):

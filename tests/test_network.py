@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sunpy_enhance import _network, _session, enhance_map
 from sunpy_enhance._network import Network, apply_tiled, load_network
+from sunpy_enhance._pixels import enlarge
 
 
 def image_of(shape, seed=0):
@@ -70,8 +71,14 @@ def test_skips_what_is_not_needed(networks):
     needed[40, 10] = True
     result = apply_tiled(network, image, 32, needed=needed)
     done = np.isfinite(result)
-    assert done[64:128, :64].all()
-    assert done.sum() == 64 * 64
+    assert done[80:82, 20:22].all()
+    assert done.sum() == 4
+    assert np.isnan(apply_tiled(network, image, needed=np.zeros_like(needed))).all()
+    needed[90:, 50:] = True
+    result = apply_tiled(network, image, 32, needed=needed)
+    done = np.isfinite(result)
+    assert done[enlarge(needed)].all()
+    assert done.sum() < done.size / 2
     np.testing.assert_allclose(result[done], apply_tiled(network, image)[done], rtol=1e-6)
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sunpy_enhance._pixels import bands, bilinear, cubic, dilate, fill, invalid, rows_of
+from sunpy_enhance._pixels import bilinear, cubic, dilate, enlarge, fill, invalid, rows_of
+from sunpy_enhance._threads import bands
 
 
 def whole(image, interpolate):
@@ -88,3 +89,9 @@ def test_invalid():
     np.testing.assert_array_equal(invalid(scaled.astype(">f4"), header), [[False, True, False]])
     # A small sentinel left in the header of real numbers may be a measurement.
     np.testing.assert_array_equal(invalid(np.array([[0.0, np.inf, np.nan]]), {"blank": 0}), [[False, True, True]])
+
+
+def test_enlarge():
+    footprint = np.random.default_rng(0).random((5, 7)) < 0.5
+    np.testing.assert_array_equal(enlarge(footprint), footprint.repeat(2, axis=0).repeat(2, axis=1))
+    np.testing.assert_array_equal(enlarge(footprint.T), footprint.T.repeat(2, axis=0).repeat(2, axis=1))

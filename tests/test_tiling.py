@@ -12,12 +12,18 @@ from sunpy_enhance._tiling import tiles
     tile_size=st.integers(1, 50),
     halo=st.integers(0, 9),
     border=st.sampled_from(["pad", "own"]),
+    share=st.sampled_from([None, 0.0, 0.002, 0.3]),
 )
-def test_tiles_cover_once_and_see_their_halo(shape, multiple_of, tile_size, halo, border):
+def test_tiles_cover_once_and_see_their_halo(shape, multiple_of, tile_size, halo, border, share):
     shape = tuple(multiple_of * length for length in shape)
     written = np.zeros(shape, dtype=int)
     padding = halo if border == "pad" else 0
-    for tile in tiles(shape, tile_size, halo, border, multiple_of):
+    needed = None
+    if share is not None:
+        needed = np.random.default_rng(tile_size).random(shape) < share
+    shapes = set()
+    for tile in tiles(shape, tile_size, halo, border, multiple_of, needed):
+        shapes.add(tuple(read.stop - read.start for read in tile.read))
         written[tile.write] += 1
         for read, crop, write, length in zip(*tile, shape, strict=True):
             assert 0 <= read.start < read.stop <= length + 2 * padding
@@ -33,7 +39,13 @@ def test_tiles_cover_once_and_see_their_halo(shape, multiple_of, tile_size, halo
                 assert read.start % multiple_of == 0
                 assert read.start == 0 or write.start - read.start >= halo
                 assert read.stop == length or read.stop - write.stop >= halo
-    assert np.all(written == 1)
+    # So that a device allocates once.
+    assert len(shapes) <= 1
+    if needed is None:
+        assert np.all(written == 1)
+    else:
+        assert np.all(written <= 1)
+        assert np.all(written[needed] == 1)
 
 
 def test_one_tile_for_a_small_image():
@@ -45,3 +57,11 @@ def test_one_tile_for_a_small_image():
 @pytest.mark.parametrize(("size", "count"), [(32, 6), (64, 2), (100, 1)])
 def test_number_of_tiles(size, count):
     assert len(list(tiles((64, 90), size, 2, "own"))) == count
+
+
+def test_fewer_tiles_for_a_disk():
+    y, x = np.mgrid[-200:200, -200:200]
+    disk = np.hypot(y, x) < 180
+    full = len(list(tiles(disk.shape, 40, 2, "pad")))
+    assert full == 100
+    assert len(list(tiles(disk.shape, 40, 2, "pad", needed=disk))) < 0.8 * full

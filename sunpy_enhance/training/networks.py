@@ -215,7 +215,9 @@ class Hybrid(nn.Module):
     def multiply_adds(self):
         """Number of multiplications in the convolutions per input pixel."""
         linear = self.linear
-        weights = [*linear.kernels(), linear.smoothing] if linear.wide else [linear.dense]
+        # The smoothing is a column and a row of its kernel.
+        column, row = linear.smoothing[..., 0], linear.smoothing[..., 0, :]
+        weights = [*linear.kernels(), column, row] if linear.wide else [linear.dense]
         if self.channels:
             inner = [layer.parameters_of_convolution()[0] for block in self.blocks for layer in block]
             weights += [self.first_convolution()[0], *inner, self.last_convolution()]
