@@ -49,13 +49,9 @@ class Keras:
     def __init__(self, python):
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         environment.pop("PYTHONPATH", None)
-        self.process = subprocess.Popen(
-            [python, _HERE / "speed_keras.py"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        command = [python, _HERE / "speed_keras.py"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env=environment, **pipes)
 
     def seconds(self, side):
         """Seconds of one call for a square image."""
@@ -93,7 +89,7 @@ def networks_in_turns(models, keras, side, repeats, device, peak):
         cost = graph_cost(models["paper, naive" if name == _KERAS else name])[1]
         rows.append(
             {
-                "network": name,
+                "model": name,
                 "pixels": side,
                 "seconds": median,
                 "multiply-adds per pixel": cost,
@@ -131,7 +127,7 @@ def full_disks(models, data, repeats, device, folder):
         figures = case("map", *options)
         stages = _medians(figures)
         around = 1 - stages["network"] / stages["map to map"]
-        rows.append({"network": name, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]})
+        rows.append({"model": name, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]})
     return rows
 
 
@@ -156,7 +152,7 @@ def differences(models, side=1024):
     for name, path in models.items():
         here = 1000 * (image - 1) if name.startswith("magnetogram") else image
         cpu, cuda = (apply_tiled(load_network(path, device), here) for device in ("cpu", "cuda"))
-        rows.append({"network": name, "largest difference": float(np.abs(cuda - cpu).max())})
+        rows.append({"model": name, "largest difference": float(np.abs(cuda - cpu).max())})
     return rows
 
 

@@ -9,17 +9,13 @@ import json
 import time
 from pathlib import Path
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
-
 
 class Stages(dict):
     """Seconds by the name of a stage."""
 
     @contextlib.contextmanager
     def measure(self, name):
+        """Add the seconds of a block."""
         start = time.perf_counter()
         yield
         self[name] = self.get(name, 0.0) + time.perf_counter() - start
@@ -52,6 +48,16 @@ def synthetic(side):
     data = 5e4 * limb_darkening(mu) * (1 + 0.03 * noise)
     data[mu == 0] = np.nan
     return sunpy.map.Map(data.astype(np.float32), header)
+
+
+def peak_memory():
+    """Return the largest memory of this process so far in GiB, None where the system does not tell."""
+    # Not getrusage, which begins with that of the process that started this one.
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 2**20
 
 
 def start():
@@ -89,8 +95,7 @@ def enhance(path, side, model, device, repeats, folder):
             enhanced = story.enhance_map(smap, model=model, device=device)
         for function, original in kept.items():
             setattr(story, function, original)
-        if peak is None and resource is not None:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = peak or peak_memory()
         with stages.measure("write"):
             write_map(enhanced, Path(folder) / "enhanced.fits")
         runs.append(dict(stages))

@@ -18,6 +18,7 @@ class Reflect(layers.Layer):
     """Padding by reflection."""
 
     def call(self, images):
+        """Add a pixel on each side."""
         return tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
 
 
