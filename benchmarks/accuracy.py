@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
+from flicker import flicker_rows
 from frames import AR_11158, flat_frame, frame_figures, noise_out, real_frames, restore
-from scenes import Scenes
 from tables import print_markdown, write_files
 from targets import check_targets
 from tqdm import tqdm
@@ -23,26 +22,13 @@ from sunpy_enhance._network import load_network
 from sunpy_enhance.models import resolve
 from sunpy_enhance.training.cost import graph_cost
 from sunpy_enhance.training.export import export
-from sunpy_enhance.training.metrics import evaluate
-from sunpy_enhance.training.networks import Hybrid, crop
+from sunpy_enhance.training.networks import Hybrid
 from sunpy_enhance.training.recipe import read_recipe
+from sunpy_enhance.validation import benchmark
+from sunpy_enhance.validation.scenes import Scenes
 
 _RECIPES = importlib.resources.files("sunpy_enhance.training") / "recipes"
 _PLAIN = "15x15 linear"
-
-
-class Exported:
-    """A file as `sunpy_enhance.training.metrics.evaluate` takes it: run as users run it."""
-
-    def __init__(self, path):
-        self.network = load_network(path, "cpu")
-        # A network that pads by itself gets as much around a patch as it would see in a frame.
-        self.halo = self.network.card.halo
-
-    def __call__(self, images):
-        """Restore (n, 1, y + 2 halo, x + 2 halo) to (n, 1, 2y, 2x)."""
-        results = np.stack([self.network(image) for image in images[:, 0].numpy()])[:, None]
-        return torch.from_numpy(crop(results, 2 * self.halo if self.network.card.border == "own" else 0))
 
 
 def choose(models):
@@ -76,20 +62,17 @@ def measure(observable, paths, options, folder, tables):
     """Fill the tables with the rows of an observable."""
     recipe = read_recipe(_RECIPES / f"{observable}.toml")
     halo = max(load_network(path, "cpu").card.halo for path in paths.values())
-    scenes = Scenes(recipe, options.data, number=options.patches, halo=halo, seed=options.seed)
-    paths = paths | {_PLAIN: fit_plain_filter(recipe, scenes.training(), folder / f"{observable}.onnx")}
+    training = Scenes(recipe, options.data, number=options.patches, halo=halo, seed=options.seed).training()
+    paths = paths | {_PLAIN: fit_plain_filter(recipe, training, folder / f"{observable}.onnx")}
     costs = {name: _cost(path) for name, path in paths.items()}
     models = paths | {"bicubic": None}
 
     def add(table, method, **values):
         tables[table].append({"observable": observable, "method": method} | values | costs.get(method, {}))
 
-    methods = {name: Exported(path) for name, path in paths.items()}
-    for case in tqdm(scenes.cases(), desc=observable, unit="case"):
-        results = evaluate(methods, case.patches, case.noise, seed=options.seed, **case.optics)
-        for row, by_method in results.items():
-            for method in models:
-                add("patches", method, row=row, truth=case.truth, **by_method[method])
+    found = benchmark(paths, data=options.data, patches=options.patches, seed=options.seed, device="cpu", progress=True)
+    for row in found.rows:
+        add("patches", **row)
     for row, (smap, level) in real_frames(options.data, observable).items():
         for method, model in tqdm(models.items(), desc=f"{observable}, {row}"):
             card = load_network(model or paths[_PLAIN], "cpu").card
@@ -98,6 +81,7 @@ def measure(observable, paths, options, folder, tables):
     for method, model in models.items():
         out, bias = noise_out(image, model)
         add("noise", method, row="flat", noise_in=float(image.std(dtype=float)), noise_out=out, bias=bias)
+    tables["flicker"] += flicker_rows(observable, models)
 
 
 def main():
@@ -109,7 +93,7 @@ def main():
     parser.add_argument("--patches", type=int, default=60, help="of each source")
     parser.add_argument("--seed", type=int, default=2026)
     options = parser.parse_args()
-    tables = {"patches": [], "frames": [], "noise": []}
+    tables = {"patches": [], "frames": [], "noise": [], "flicker": []}
     with tempfile.TemporaryDirectory() as folder:
         for observable, paths in choose(options.models).items():
             measure(observable, paths, options, Path(folder), tables)

@@ -12,7 +12,7 @@ from sunpy_enhance._network import apply_tiled, load_network
 from sunpy_enhance._pixels import cubic, rows_of
 from sunpy_enhance.demo import cutout_header
 from sunpy_enhance.optics import psf_from_card, redegrade_image
-from sunpy_enhance.training.metrics import POWER_BANDS, score
+from sunpy_enhance.validation.scores import POWER_BANDS, score
 
 PLATE_SCALE = 0.504
 AR_11158 = "AR 11158"
@@ -70,7 +70,7 @@ def frame_figures(image, smap, card, *, level=1.0):
     Returns
     -------
     dict
-        Those of `sunpy_enhance.training.metrics.score` for the re-degraded result as far as HMI has the frequencies,
+        Those of `sunpy_enhance.validation.scores.score` for the re-degraded result as far as HMI has the frequencies,
         ``residual``, and figures of the result itself and of HMI's image (``..._in``), in units of `level`.
     """
     magnetic = smap.measurement == "magnetogram"

@@ -3,37 +3,23 @@
 import csv
 import json
 
-from sunpy_enhance.training.metrics import POWER_BANDS
+from sunpy_enhance.validation._tables import cells, columns
 
-_BANDS = {key: (f"power {low:g}-{high:g}/arcsec", 1, ".2f") for key, (low, high) in POWER_BANDS.items()}
 _COST = {"parameters": ("parameters", 1, ",.0f"), "multiply_adds": ("multiply-adds per pixel", 1, ",.0f")}
 
 
 def _columns(table, observable):
     """Return {key: (heading, factor, format)} of a table, intensities in per cent of the quiet Sun."""
     field = observable == "magnetogram"
-    unit, factor = ("G", 1) if field else ("%", 100)
-    absolute = ".2f" if field else ".3f"
-
-    def error(name):
-        return (f"{name} [{unit}]", factor, absolute)
-
-    of_score = {
-        "rms": error("RMS"),
-        "psnr": ("PSNR [dB]", 1, ".2f"),
-        "ssim": ("SSIM", 1, ".4f"),
-        "correlation": ("correlation", 1, ".4f"),
-        "contrast": ("contrast", 1, ".3f"),
-        **_BANDS,
-        "bias": (f"bias [{unit}]", factor, "+" + absolute),
-        "flux": ("flux", 1, ".4f"),
-        "net_flux": ("net flux", 1, "+.4f"),
-        "residual": error("residual"),
-    }
+    of_score = columns(observable)
     if table == "patches":
         return of_score | _COST
+    if table == "flicker":
+        return {"flicker": ("flicker", 1, ".2f")}
     if table == "noise":
-        return {"noise_in": error("in"), "noise_out": error("out"), "bias": of_score["bias"]}
+        unit, (_, factor, style) = "G" if field else "%", of_score["rms"]
+        ends = {f"noise_{end}": (f"{end} [{unit}]", factor, style) for end in ("in", "out")}
+        return ends | {"bias": of_score["bias"]}
     if field:
         of_result = {
             "quiet": ("quiet pixels [G]", 1, ".2f"),
@@ -52,10 +38,6 @@ def _columns(table, observable):
     return {key: of_score[key] for key in kept} | of_result
 
 
-def _cells(row, columns):
-    return [format(factor * row[key], style) if key in row else "" for key, (_, factor, style) in columns.items()]
-
-
 def _with_input(rows):
     """Add a row for HMI's image to each frame, of the figures that it has itself."""
     result = []
@@ -71,14 +53,16 @@ def as_text(tables):
     """Return {name: list of lists of str}: the tables as they are shown, a heading first."""
     shown = {}
     for observable in dict.fromkeys(row["observable"] for row in tables["patches"]):
-        for table in ("patches", "frames", "noise"):
-            columns = _columns(table, observable)
+        for table in ("patches", "frames", "noise", "flicker"):
+            rows = [row for row in tables.get(table, []) if row["observable"] == observable]
+            wanted = {key: column for key, column in _columns(table, observable).items() if any(key in r for r in rows)}
             own = ("truth", "row", "method") if table == "patches" else ("row", "method")
-            heading = [*own, *(name for name, _, _ in columns.values())]
-            rows = [row for row in tables[table] if row["observable"] == observable]
+            heading = [*own, *(name for name, _, _ in wanted.values())]
             rows = _with_input(rows) if table == "frames" else rows
-            cells = [[*(row[key] for key in own), *_cells(row, columns)] for row in rows]
-            shown[f"{observable}-{table}"] = [heading, *cells]
+            shown[f"{observable}-{table}"] = [
+                heading,
+                *([*(row[key] for key in own), *cells(row, wanted)] for row in rows),
+            ]
     keys = ("target", "truth", "row", "required", "found")
     told = [[*(row[key] for key in keys), "yes" if row["met"] else "NO"] for row in tables["targets"]]
     shown["targets"] = [[*keys, "met"], *told]
@@ -89,8 +73,8 @@ def print_markdown(tables):
     """Print the tables."""
     for name, (heading, *rows) in as_text(tables).items():
         print(f"\n## {name.replace('-', ': ')}\n")
-        for cells in (heading, ["---"] * len(heading), *rows):
-            print(f"| {' | '.join(cells)} |")
+        for line in (heading, ["---"] * len(heading), *rows):
+            print(f"| {' | '.join(line)} |")
 
 
 def write_files(tables, folder):

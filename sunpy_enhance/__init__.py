@@ -3,11 +3,22 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 
+from .batch import enhance_files, enhance_sequence
 from .card import ModelCard
 from .enhance import enhance_map
 from .models import available_models
+from .richardson_lucy import richardson_lucy
 
-__all__ = ["ModelCard", "__citation__", "__version__", "available_models", "enhance_map"]
+__all__ = [
+    "ModelCard",
+    "__citation__",
+    "__version__",
+    "available_models",
+    "enhance_files",
+    "enhance_map",
+    "enhance_sequence",
+    "richardson_lucy",
+]
 
 try:
     __version__ = _version("sunpy_enhance")

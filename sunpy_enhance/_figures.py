@@ -1,8 +1,10 @@
-"""Before and after, on one page."""
+"""Before and after, and the uncertainty, on one page."""
 
 import numpy as np
 
 import astropy.units as u
+
+from sunpy_enhance.uncertainty import sigma_map
 
 __all__ = ["before_after"]
 
@@ -12,6 +14,8 @@ _CLOSE_UP = 100
 
 def before_after(smap, enhanced, path):
     """Draw a Map and its enhanced one side by side with the same colours, and write a PNG.
+
+    Where the enhanced Map has an uncertainty, that is the third panel.
 
     Where the Map is much larger than an active region, a second row shows a close-up of the
     strongest field, or of the darkest spot, that was enhanced.
@@ -26,36 +30,58 @@ def before_after(smap, enhanced, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    pairs = [(smap, enhanced)]
+    rows = [[smap, enhanced]]
+    if enhanced.uncertainty is not None:
+        rows[0].append(sigma_map(enhanced))
     plate_scale = abs(smap.scale.axis1.to_value(u.arcsec / u.pix))
     if max(smap.data.shape) * plate_scale > 3 * _CLOSE_UP:
-        pairs.append(_close_up(smap, enhanced, round(_CLOSE_UP / plate_scale)))
+        rows.append(_close_up(rows[0], round(_CLOSE_UP / plate_scale)))
+    columns = len(rows[0])
     # Without pyplot: a program that runs over an archive must not keep figures, nor ask for a screen.
-    figure = Figure(figsize=(11, 5.2 * len(pairs)), layout="constrained")
+    figure = Figure(figsize=(5.5 * columns, 5.2 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    for row, pair in enumerate(pairs):
-        low, high = _range(pair[0])
-        for column, (one, title) in enumerate(zip(pair, ("HMI", "enhanced"), strict=True)):
-            axes = figure.add_subplot(len(pairs), 2, 2 * row + column + 1, projection=one)
-            # A full disk has far more pixels than the page.
-            step = max(1, one.data.shape[1] // 1600)
-            shown = one.data[::step, ::step]
-            height, width = one.data.shape
-            image = axes.imshow(
-                shown,
-                origin="lower",
-                cmap="gray",
-                vmin=low,
-                vmax=high,
-                extent=(-0.5, width - 0.5, -0.5, height - 0.5),
-                interpolation="nearest",
-            )
-            axes.set_title(f"{title}: {one.date.isot[:19]}" if row == 0 else title)
-            axes.set_xlabel("Solar X (arcsec)")
-            axes.set_ylabel("Solar Y (arcsec)")
-        unit = f" ({one.unit})" if one.unit is not None else ""
-        figure.colorbar(image, ax=figure.axes[-2:], shrink=0.8, label=f"{one.measurement}{unit}")
+    for row, maps in enumerate(rows):
+        ends = _range(maps[0])
+        panels = [
+            figure.add_subplot(len(rows), columns, columns * row + column + 1, projection=one)
+            for column, one in enumerate(maps)
+        ]
+        titles = [f"{title}: {smap.date.isot[:19]}" if row == 0 else title for title in ("HMI", "enhanced")]
+        for axes, one, title in zip(panels[:2], maps, titles, strict=False):
+            image = _draw(axes, one, title, "gray", ends)
+        label = f"{smap.measurement}{_unit(smap)}"
+        figure.colorbar(image, ax=panels[:2], shrink=0.8, label=label)
+        for axes, sigma in zip(panels[2:], maps[2:], strict=True):
+            image = _draw(axes, sigma, "uncertainty", "viridis", (0, _largest(sigma)))
+            figure.colorbar(image, ax=axes, shrink=0.8, label=f"standard deviation{_unit(smap)}")
     figure.savefig(path, dpi=110, format="png")
+
+
+def _unit(smap):
+    return f" ({smap.unit})" if smap.unit is not None else ""
+
+
+def _largest(sigma):
+    values = sigma.data[np.isfinite(sigma.data)]
+    return np.percentile(values[:: max(1, values.size // 10**6)], 99.5) if values.size else 1.0
+
+
+def _draw(axes, one, title, cmap, ends):
+    # A full disk has far more pixels than the page.
+    step = max(1, one.data.shape[1] // 1600)
+    height, width = one.data.shape
+    axes.set_title(title)
+    axes.set_xlabel("Solar X (arcsec)")
+    axes.set_ylabel("Solar Y (arcsec)")
+    return axes.imshow(
+        one.data[::step, ::step],
+        origin="lower",
+        cmap=cmap,
+        vmin=ends[0],
+        vmax=ends[1],
+        extent=(-0.5, width - 0.5, -0.5, height - 0.5),
+        interpolation="nearest",
+    )
 
 
 def _range(smap):
@@ -68,8 +94,9 @@ def _range(smap):
     return low - 0.1 * (high - low), high + 0.1 * (high - low)
 
 
-def _close_up(smap, enhanced, size):
-    """Return both Maps around the most interesting pixel that was enhanced."""
+def _close_up(maps, size):
+    """Return the Maps around the most interesting pixel that was enhanced."""
+    smap, enhanced = maps[:2]
     data = smap.data.astype(float)
     usable = np.isfinite(data)
     if enhanced.mask is not None:
@@ -85,4 +112,4 @@ def _close_up(smap, enhanced, size):
         last = first + size * factor - 1
         return one.submap(first * u.pix, top_right=last * u.pix)
 
-    return part(smap, 1), part(enhanced, 2)
+    return [part(smap, 1), *(part(one, 2) for one in maps[1:])]

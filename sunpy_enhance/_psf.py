@@ -9,7 +9,7 @@ from scipy import special
 
 import astropy.units as u
 
-__all__ = ["AiryPSF", "WachterPSF"]
+__all__ = ["AiryPSF", "DeltaPSF", "WachterPSF"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +176,19 @@ class AiryPSF:
         overlaps = _overlap(2 * s, 1, 1) - 2 * _overlap(2 * s, 1, self.obscuration)
         overlaps = overlaps + _overlap(2 * s, self.obscuration, self.obscuration)
         return overlaps / (np.pi * (1 - self.obscuration**2))
+
+
+@dataclasses.dataclass(frozen=True)
+class DeltaPSF:
+    """That of no telescope at all: a point stays a point. The target of a deconvolution without a target aperture."""
+
+    round: ClassVar[bool] = True
+    limit: ClassVar[float] = np.inf
+
+    @u.quantity_input
+    def transfer(self, frequency: u.arcsec**-1):
+        """Return the transfer function, 1 at all frequencies."""
+        return np.ones(np.shape(frequency))
 
 
 def _overlap(distance, large, small):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import astropy.units as u
 
-from ._psf import AiryPSF, WachterPSF
+from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_couvidat import CouvidatPSF
 from ._psf_measured import MeasuredPSF
 from ._psf_pixel import PixelPSF
@@ -19,6 +19,7 @@ _PSFS = {
     "wachter2012": functools.partial(WachterPSF, omega=1.8, width=3.0),
     "diazbaso2018": functools.partial(WachterPSF, omega=2.0, width=3.4),
     "airy": AiryPSF,
+    "delta": DeltaPSF,
     "couvidat": CouvidatPSF,
     "yeo": YeoPSF,
     "measured": None,
@@ -30,7 +31,7 @@ def psf_from_card(kind, *, pixel=None, directory=None, **parameters):
 
     Parameters
     ----------
-    kind : {"wachter", "wachter2012", "diazbaso2018", "airy", "couvidat", "yeo", "measured"}
+    kind : {"wachter", "wachter2012", "diazbaso2018", "airy", "delta", "couvidat", "yeo", "measured"}
         Which. "wachter2012" and "diazbaso2018" are `WachterPSF` with the parameters of either paper.
     pixel : float, optional
         Side of the detector's square pixel in arcsec, where the PSF has not got it in it: see `PixelPSF`.

@@ -63,6 +63,12 @@ class ModelCard:
     metrics : dict
         Held-out metrics: ``{source: {method: {figure: value}}}``, where the methods are this
         network, "linear" and "bicubic".
+    uncertainty : dict or None
+        Of a file with the output "sigma", which is calibrated: ``{"coverage": {source: {regime: {"pixels": int,
+        "within_1": float, "within_2": float}}}, "knots": [...], "factors": [...]}``, the parts of the held-out errors
+        within one and two sigma, and the factor of the calibration in the graph at some enhanced values, in `unit`.
+    input_range : tuple of float or None
+        Smallest and largest value of the images that it was trained on, without noise, in `unit`.
     schema : int
         Version of this contract.
     """
@@ -91,6 +97,8 @@ class ModelCard:
     commit: str
     libraries: dict
     metrics: dict
+    uncertainty: dict | None = None
+    input_range: tuple | None = None
     schema: int = SCHEMA
 
     def __post_init__(self):
@@ -113,6 +121,19 @@ class ModelCard:
         demand(isinstance(self.halo, int) and self.halo >= 0, "halo", "a non-negative integer")
         demand(isinstance(self.multiple_of, int) and self.multiple_of >= 1, "multiple_of", "a positive integer")
         demand(self.border in ("pad", "own"), "border", "'pad' or 'own'")
+        demand(
+            self.uncertainty is None
+            or (isinstance(self.uncertainty, dict) and isinstance(self.uncertainty.get("coverage"), dict)),
+            "uncertainty",
+            "a table with the coverage by source and regime, or None",
+        )
+        if self.input_range is not None:
+            object.__setattr__(self, "input_range", tuple(self.input_range))  # JSON has lists only
+        demand(
+            self.input_range is None or (len(self.input_range) == 2 and self.input_range[0] < self.input_range[1]),
+            "input_range",
+            "the smallest and the largest value, or None",
+        )
 
     def check(self, smap):
         """Raise unless the network takes this Map.
@@ -151,7 +172,7 @@ class ModelCard:
         Raises
         ------
         ValueError
-            Where it is not JSON, of an unknown schema, or lacks a field or has one too many.
+            Where it is not JSON, of an unknown schema, or lacks a field without a default or has one too many.
         """
         try:
             fields = json.loads(text)
@@ -163,8 +184,9 @@ class ModelCard:
             msg = f"the model card has schema {schema!r}, this version of sunpy_enhance reads {SCHEMA}"
             raise ValueError(msg)
         known = {field.name for field in dataclasses.fields(cls)}
-        if known != set(fields):
-            msg = f"the model card lacks {sorted(known - set(fields))} and has unknown {sorted(set(fields) - known)}"
+        needed = {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}
+        if not needed <= set(fields) <= known:
+            msg = f"the model card lacks {sorted(needed - set(fields))} and has unknown {sorted(set(fields) - known)}"
             raise ValueError(msg)
         return cls(**fields)
 

@@ -4,7 +4,7 @@ import numbers
 
 from ._network import apply_tiled, load_network
 from ._session import check_device
-from .models import default_model
+from .models import available_models, model_for
 from .photometry import LIMBS, to_map, to_network
 
 __all__ = ["enhance_map"]
@@ -21,14 +21,17 @@ def enhance_map(
         Continuum or line-of-sight magnetogram at HMI's native plate scale, full disk or a cutout.
         It is not changed.
     model : str or os.PathLike, optional
-        Name of a shipped network (see `available_models`) or path of an ONNX file with a `ModelCard`.
-        By default the shipped one for the Map's observable.
+        Name of a shipped network (see `available_models`), "diazbaso2018" for the published one (which is
+        downloaded at its first use), or path of an ONNX file with a `ModelCard`. By default the shipped one for
+        the Map's observable.
     limb : {"mask", "enhance", "nan"}, optional
         What to do beyond the smallest cosine of the heliocentric angle (mu) that the network was validated
         for, decided per input pixel. "mask": give the interpolated input and flag it in the mask. "enhance":
         enhance everywhere on the disk. "nan": give NaN there and off the disk.
     uncertainty : bool, optional
-        No shipped network gives uncertainties yet.
+        Give the standard deviation of the error of each pixel, too, the input's noise included: as the Map's
+        ``uncertainty``, an `astropy.nddata.StdDevUncertainty` in its unit. What it was found to cover on truth kept
+        from the training is in the card (`ModelCard`).
     quiet_sun : number, numpy.ndarray or astropy.units.Quantity, optional
         Intensity of the quiet Sun, for continuum: a number is *the level everywhere* (as in a series without
         limb darkening; not the level at disk centre), an array of the Map's shape is the level of each pixel,
@@ -46,9 +49,10 @@ def enhance_map(
     -------
     sunpy.map.GenericMap
         float32, of the same class and unit, of twice the shape and half the pixel size. Its mask is True
-        where a pixel is not enhanced or depends on a pixel that had to be filled, and None where there is
-        no such pixel. Pixels that are NaN (or BLANK, or infinite) in the input are NaN in the output; off
-        the disk and under the input's mask there is the interpolated input.
+        where a pixel is not enhanced, depends on a pixel that had to be filled, or is outside the range of values
+        that the network was trained on, and None where there is no such pixel. The uncertainty is NaN there.
+        Pixels that are NaN (or BLANK, or infinite) in the input are NaN in the output; off the disk and under
+        the input's mask there is the interpolated input.
 
     Raises
     ------
@@ -56,13 +60,20 @@ def enhance_map(
         Where `smap` is not a sunpy Map of real numbers, or an argument is of the wrong type.
     ValueError
         Where an option is unknown, or the Map cannot be enhanced: other instruments and observables, remapped,
-        binned, deconvolved or enhanced Maps, and those without a complete header. The message says what to do.
+        binned, deconvolved or enhanced Maps, and those without a complete header; or the network does not tell
+        its error. The message says what to do.
     FileNotFoundError
         Where the model's file does not exist.
+    ConnectionError, ImportError
+        Where the published network cannot be fetched: see `sunpy_enhance.published.fetch_network`.
     RuntimeError
         Where ``device="cuda"`` does not work.
-    NotImplementedError
-        For ``uncertainty=True``.
+
+    Warns
+    -----
+    sunpy.util.exceptions.SunpyUserWarning
+        Where pixels inside the validated disk are flagged, or more of the limb than a full disk has: with the share
+        of each reason.
 
     Notes
     -----
@@ -83,24 +94,24 @@ def enhance_map(
     >>> from sunpy_enhance import enhance_map
     >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
     """
-    _check_options(limb, uncertainty, tile_size, device)
-    network = load_network(default_model(smap) if model is None else model, device)
+    _check_options(limb, tile_size, device)
+    network = load_network(model_for(smap, model), device)
     network.card.check(smap)
+    if uncertainty:
+        _check_sigma(network)
     image, calibration = to_network(smap, network.card, quiet_sun)
     needed = calibration.enhanced(network.card, limb)
-    enhanced = apply_tiled(network, image, tile_size, needed=needed, progress=progress)
+    outputs = ["enhanced", "sigma"] if uncertainty else ["enhanced"]
+    results = apply_tiled(network, image, tile_size, needed=needed, progress=progress, outputs=outputs)
     _say(network)
-    return to_map(enhanced, calibration, smap, network, limb)
+    return to_map(results[0], calibration, smap, network, limb, *results[1:])
 
 
-def _check_options(limb, uncertainty, tile_size, device):
+def _check_options(limb, tile_size, device):
     if limb not in LIMBS:
         msg = f"limb is {limb!r}, expected one of {', '.join(map(repr, LIMBS))}"
         raise ValueError(msg)
     check_device(device)
-    if uncertainty:
-        msg = "uncertainty=True: no shipped network gives uncertainties yet, leave it out"
-        raise NotImplementedError(msg)
     if tile_size is not None:
         if isinstance(tile_size, bool) or not isinstance(tile_size, numbers.Integral):
             msg = f"tile_size is a {type(tile_size).__name__}, expected an integer of at least 32"
@@ -108,6 +119,16 @@ def _check_options(limb, uncertainty, tile_size, device):
         if tile_size < 32:
             msg = f"tile_size is {tile_size}, expected an integer of at least 32"
             raise ValueError(msg)
+
+
+def _check_sigma(network):
+    card = network.card
+    if card.uncertainty is None:
+        able = [name for name, other in available_models().items() if other.uncertainty is not None]
+        able = [name for name in able if available_models()[name].observable == card.observable]
+        advice = f"take {' or '.join(map(repr, able))}" if able else "leave uncertainty= out"
+        msg = f"uncertainty=True, but the network {card.name} does not tell its error: {advice}"
+        raise ValueError(msg)
 
 
 def _say(network):

@@ -4,6 +4,8 @@ import importlib.resources
 import os
 import pathlib
 
+from .published import PUBLISHED, fetch_network, published_names
+
 __all__ = ["available_models"]
 
 # The files are <name>.onnx in this folder; the defaults have the names of the observables that they enhance. Beside
@@ -39,13 +41,20 @@ def default_model(smap):
     return observable(smap)
 
 
+def model_for(smap, model=None):
+    """Return the network that is meant for a Map: the default, or that of a publication for what the Map shows."""
+    if model is None:
+        return default_model(smap)
+    return f"{model}-{default_model(smap)}" if isinstance(model, str) and model in PUBLISHED else model
+
+
 def resolve(model):
-    """Return the path of a network.
+    """Return the path of a network; a published one is fetched where it is not there.
 
     Parameters
     ----------
     model : str or os.PathLike
-        A shipped name or the path of an ONNX file.
+        A shipped or published name or the path of an ONNX file.
 
     Returns
     -------
@@ -56,13 +65,21 @@ def resolve(model):
     TypeError
         Where it is neither a string nor a path.
     ValueError
-        Where it is no shipped name and does not look like a path.
+        Where it is no shipped or published name and does not look like a path.
     FileNotFoundError
         Where there is no such file.
+    ConnectionError, ImportError
+        Where a published network cannot be fetched: see `sunpy_enhance.published.fetch_network`.
     """
+    names = ", ".join((*_SHIPPED, *published_names()))
     if not isinstance(model, (str, os.PathLike)):
-        msg = f"model is a {type(model).__name__}, expected a name ({', '.join(_SHIPPED)}) or the path of an .onnx file"
+        msg = f"model is a {type(model).__name__}, expected a name ({names}) or the path of an .onnx file"
         raise TypeError(msg)
+    if model in PUBLISHED:
+        msg = f"{model} has a network for each observable: choose one of {', '.join(published_names(model))}"
+        raise ValueError(msg)
+    if model in published_names():
+        return fetch_network(model)[model]
     if model in _SHIPPED:
         path = pathlib.Path(str(_FOLDER / f"{model}.onnx"))
         advice = "install sunpy_enhance again"
@@ -70,7 +87,7 @@ def resolve(model):
         path = pathlib.Path(model).expanduser()
         advice = "check the path"
         if isinstance(model, str) and path.suffix != ".onnx" and not path.is_file():
-            msg = f"there is no model {model!r}: choose one of {', '.join(_SHIPPED)}, or give the path of an .onnx file"
+            msg = f"there is no model {model!r}: choose one of {names}, or give the path of an .onnx file"
             raise ValueError(msg)
     if not path.is_file():
         msg = f"the model file {path} does not exist: {advice}"

@@ -11,7 +11,7 @@ from scipy import fft, integrate, ndimage, special
 
 import astropy.units as u
 
-from ._psf import AiryPSF, WachterPSF
+from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_card import psf_from_card
 from ._psf_couvidat import CouvidatPSF
 from ._psf_measured import MeasuredPSF
@@ -21,6 +21,7 @@ from ._psf_yeo import YeoPSF
 __all__ = [
     "AiryPSF",
     "CouvidatPSF",
+    "DeltaPSF",
     "MeasuredPSF",
     "PixelPSF",
     "WachterPSF",

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import unicodedata
 import warnings
 
 import numpy as np
@@ -10,9 +11,10 @@ import astropy.units as u
 
 from ._geometry import Disk
 from ._metadata import enhanced_meta, versions
-from ._pixels import cubic, dilate, enlarge, fill, invalid
+from ._pixels import cubic, enlarge, fill, invalid
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
 from ._threads import each_band
+from ._trust import Flags
 
 __all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
 
@@ -111,7 +113,7 @@ def to_network(smap, card, quiet_sun=None):
     return image, Calibration(data, surface, to_unit, bad, mu, image)
 
 
-def to_map(enhanced, calibration, smap, network, limb):
+def to_map(enhanced, calibration, smap, network, limb, sigma=None):
     """Turn a network's output into a Map.
 
     Parameters
@@ -123,6 +125,9 @@ def to_map(enhanced, calibration, smap, network, limb):
         The input.
     network : sunpy_enhance._network.Network
     limb : {"mask", "enhance", "nan"}
+    sigma : numpy.ndarray, optional
+        float32; overwritten. It becomes the Map's uncertainty, and NaN wherever the Map is flagged: the network's
+        error was measured nowhere there.
 
     Returns
     -------
@@ -131,13 +136,19 @@ def to_map(enhanced, calibration, smap, network, limb):
     """
     card, scale = network.card, network.card.scale
     used = calibration.enhanced(card, limb)
+    flags = Flags.of(calibration, card, limb)
+    flags.warn(calibration, card, limb)
+    flagged = flags.any()
 
     def restore(start, stop):
-        block = enhanced[scale * start : scale * stop]
+        rows = slice(scale * start, scale * stop)
+        block, level = enhanced[rows], np.float32(calibration.to_unit)
         if calibration.quiet_sun is not None:
-            block *= calibration.quiet_sun.rows(start, stop, scale)
-        elif calibration.to_unit != 1:
-            block *= np.float32(calibration.to_unit)
+            level = calibration.quiet_sun.rows(start, stop, scale)
+        block *= level
+        if sigma is not None:
+            sigma[rows] *= level
+            np.copyto(sigma[rows], np.nan, where=enlarge(flagged[start:stop]))
         here = used[start:stop]
         if not here.all():
             lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
@@ -147,9 +158,6 @@ def to_map(enhanced, calibration, smap, network, limb):
             np.copyto(block, np.nan, where=enlarge(lost))
 
     each_band(restore, len(used))
-    # Flagged: what is not enhanced, and what saw a filled pixel.
-    flagged = dilate(calibration.bad, card.halo)
-    flagged |= ~used
     mask = enlarge(flagged) if flagged.any() else None
     meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
@@ -157,7 +165,14 @@ def to_map(enhanced, calibration, smap, network, limb):
     with warnings.catch_warnings():
         if not used.any():  # HMIMap looks for the largest field, and limb="nan" may have left none
             warnings.simplefilter("ignore", RuntimeWarning)
-        return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask)
+        more = {} if sigma is None else {"uncertainty": _uncertainty(sigma)}
+        return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask, **more)
+
+
+def _uncertainty(sigma):
+    from astropy.nddata import StdDevUncertainty
+
+    return StdDevUncertainty(sigma, copy=False)  # in the unit of the Map that it is given to
 
 
 def _input_rows(smap, calibration, start, stop):
@@ -241,5 +256,11 @@ def _history(network, limb, calibration):
         f"sunpy_enhance: {level}; mu validated down to {card.mu_validated:g}",
         "sunpy_enhance: SHA-256 of the network",
         network.sha256,
+        f"sunpy_enhance: licence of the network {card.licence}, cite {_ascii(card.citation)}",
         f"sunpy_enhance: {versions()}",
     ]
+
+
+def _ascii(text):
+    """Return a text without its accents, which FITS does not know."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

@@ -132,8 +132,11 @@ def kernels(observable):
     return weight.astype(np.float32)
 
 
-def write_network(path, observable="continuum", card=True, **changes):
-    """Write a network of one 5x5 convolution, and a squared term so that it is not linear."""
+def write_network(path, observable="continuum", card=True, sigma=False, **changes):
+    """Write a network of one 5x5 convolution, and a squared term so that it is not linear.
+
+    With `sigma` it says that its error is a tenth of the absolute value, and a hundredth of the constant more.
+    """
     fields = {"observable": observable}
     if observable == "magnetogram":
         fields |= {"unit": "G", "normalisation": 1000.0}
@@ -157,13 +160,23 @@ def write_network(path, observable="continuum", card=True, **changes):
         "one": np.float32(1 if continuum else 0),
         "gain": np.float32(0.1 if continuum else 1e-4),
     }
+    ends = ["enhanced"]
+    if sigma:
+        nodes += [
+            helper.make_node("Abs", ["enhanced"], ["absolute"]),
+            helper.make_node("Mul", ["absolute", "tenth"], ["part"]),
+            helper.make_node("Add", ["part", "floor"], ["sigma"]),
+        ]
+        values |= {"tenth": np.float32(0.1), "floor": np.float32(0.01 if continuum else 10.0)}
+        ends.append("sigma")
+        this = dataclasses.replace(this, uncertainty={"coverage": {}})
     if padding == "own":
         values["pads"] = np.array([0, 0, 2, 2, 0, 0, 2, 2], dtype=np.int64)
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, "y", "x"])],
-        [helper.make_tensor_value_info("enhanced", TensorProto.FLOAT, [1, 1, "Y", "X"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, "Y", "X"]) for name in ends],
         [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

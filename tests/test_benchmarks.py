@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from conftest import CARD, granulation, make_map, smooth_noise
+from conftest import CARD, make_map, smooth_noise
 
 pytest.importorskip("torch", reason="the benchmark needs PyTorch")
 pytest.importorskip("skimage", reason="the benchmark needs scikit-image")
@@ -98,24 +98,6 @@ def test_targets_of_frames_and_of_flat_images():
         assert list(met(check_targets([], [], flats)).values()) == [expected]
 
 
-@pytest.mark.parametrize("name", ["continuum", "own"])
-def test_exported_networks_give_what_users_get(networks, name):
-    import torch
-    from accuracy import Exported
-
-    from sunpy_enhance._network import apply_tiled, load_network
-
-    image = granulation((40, 36)).astype(np.float32)
-    method = Exported(networks[name])
-    assert method.halo == CARD.halo
-    inner = image[8 : 32 + 4, 6 : 28 + 2]
-    restored = method(torch.from_numpy(np.stack([inner, inner])[:, None])).numpy()
-    whole = apply_tiled(load_network(networks[name], "cpu"), image)
-    assert restored.shape == (2, 1, 48, 40)
-    assert np.array_equal(restored[0, 0], restored[1, 0])
-    np.testing.assert_allclose(restored[0, 0], whole[20:68, 16:56], atol=1e-6)
-
-
 def test_figures_of_a_frame_are_those_of_what_hmi_would_see():
     from frames import PLATE_SCALE, frame_figures
 
@@ -149,7 +131,7 @@ def test_noise_of_a_flat_frame_is_what_the_method_makes_of_it(networks):
 def test_tables_hold_every_row_and_figure(tmp_path, capsys):
     from tables import print_markdown, write_files
 
-    from sunpy_enhance.training.metrics import score
+    from sunpy_enhance.validation.scores import score
 
     images = np.stack([1 + 0.1 * smooth_noise((32, 32), 2, seed) for seed in range(2)])
     figures = score(images[::-1], images, 0.252) | {"residual": 0.0012345}
@@ -165,3 +147,38 @@ def test_tables_hold_every_row_and_figure(tmp_path, capsys):
     assert told["multiply-adds per pixel"] == "40,490"
     assert "| AR | HMI itself | " in capsys.readouterr().out
     assert json.loads((tmp_path / "accuracy.json").read_text()) == tables
+
+
+def test_flicker_is_what_a_linear_method_does_to_noise():
+    from flicker import film, flicker_of
+    from frames import _cubic
+
+    scene = 1 + 0.1 * smooth_noise((64, 64))
+    left = np.arange(128) < 64
+    where = {"left": np.broadcast_to(left, (128, 128)), "right": np.broadcast_to(~left, (128, 128))}
+
+    def flicker(restore, noise=1e-3):
+        return flicker_of(restore, film(scene, noise, 6, 3), where)
+
+    def doubled(frame):
+        return frame.repeat(2, axis=0).repeat(2, axis=1) * np.where(left, 1, 3)
+
+    found = flicker(doubled)
+    assert found["left"] == pytest.approx(1, rel=0.05)
+    assert found["right"] == pytest.approx(3, rel=0.05)
+    # Whatever is static does not count, and a linear method has the same flicker at any noise.
+    assert flicker(_cubic, 1e-2)["left"] == pytest.approx(flicker(_cubic)["left"], rel=1e-3)
+    assert 0.7 < flicker(_cubic)["left"] < 0.9
+
+
+def test_flicker_has_a_row_for_each_method_and_regime(networks, monkeypatch):
+    import flicker
+    from flicker import flicker_rows
+
+    scene = (400 * smooth_noise((96, 96))).astype(np.float32)
+    monkeypatch.setattr(flicker, "demo_truth", lambda: {"magnetogram": (None, scene)})
+    rows = flicker_rows("magnetogram", {"tiny": networks["magnetogram"], "bicubic": None}, frames=2)
+    assert len(rows) == 2 * 3
+    assert all(np.isfinite(row["flicker"]) for row in rows)
+    by_method = {name: [row["flicker"] for row in rows if row["method"] == name] for name in ("tiny", "bicubic")}
+    assert min(by_method["tiny"]) > max(by_method["bicubic"])  # the tiny network sharpens

@@ -9,6 +9,15 @@ from sunpy_enhance import ModelCard
 
 def test_round_trip():
     assert ModelCard.from_json(CARD.to_json()) == CARD
+    covered = {"coverage": {"all": {"all": {"pixels": 9, "within_1": 0.7, "within_2": 0.9}}}}
+    trusted = dataclasses.replace(CARD, uncertainty=covered, input_range=(0.1, 1.4))
+    assert ModelCard.from_json(trusted.to_json()) == trusted
+
+
+def test_files_of_before_the_last_fields_stay_readable():
+    fields = dataclasses.asdict(CARD)
+    del fields["uncertainty"], fields["input_range"]
+    assert ModelCard.from_json(json.dumps(fields)) == CARD
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,10 @@ def test_unreadable(text, message):
         ("halo", 2.0),
         ("multiple_of", 0),
         ("border", "zeros"),
+        ("uncertainty", {"sources": {}}),
+        ("uncertainty", "small"),
+        ("input_range", (1.0,)),
+        ("input_range", (1.0, 0.5)),
     ],
 )
 def test_invariants(field, value):

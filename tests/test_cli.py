@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import make_map
+from conftest import make_map, write_network
 
 from astropy.io import fits
 
 import sunpy.map
 
 from sunpy_enhance.cli import main
+from sunpy_enhance.uncertainty import read_map
 
 
 @pytest.fixture
@@ -34,12 +35,18 @@ def test_run(files, tmp_path, capsys):
     assert printed.count("80 x 100 pixels on cpu") == 2
 
 
+def test_run_with_uncertainty(files, shipped, tmp_path):
+    write_network(shipped / "continuum.onnx", name="continuum", sigma=True)
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path), "--uncertainty"]) == 0
+    assert read_map(tmp_path / "continuum_enhanced.fits").uncertainty is not None
+
+
 def test_run_does_not_overwrite(files, tmp_path, capsys):
     out = tmp_path / "continuum_enhanced.fits"
     out.write_text("precious")
-    assert main(["run", str(files[0]), "--outdir", str(tmp_path)]) == 0
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path)]) == 1
     assert out.read_text() == "precious"
-    assert "exists, skipped" in capsys.readouterr().out
+    assert "exists and is no FITS file" in capsys.readouterr().out
     assert main(["run", str(files[0]), "--outdir", str(tmp_path), "--overwrite"]) == 0
     assert sunpy.map.Map(out).data.shape == (80, 100)
 

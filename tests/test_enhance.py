@@ -22,6 +22,9 @@ from sunpy_enhance._network import load_network
 from sunpy_enhance._pixels import cubic, dilate, rows_of
 from sunpy_enhance._quiet_sun import limb_darkening
 
+# Missing pixels and Maps of the limb are told, which is tested in test_trust.py.
+pytestmark = pytest.mark.filterwarnings("ignore:of the solar disk in this Map")
+
 DATA = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data" / "hmi"
 
 
@@ -373,7 +376,7 @@ def test_plot_settings_are_kept(enhance):
         ({"device": "tpu"}, ValueError, "device is 'tpu', expected one of"),
         ({"model": "unknown"}, ValueError, "no model 'unknown': choose one of continuum, .*magnetogram"),
         ({"model": "missing.onnx"}, FileNotFoundError, "missing.onnx does not exist"),
-        ({"uncertainty": True}, NotImplementedError, "no shipped network gives uncertainties yet"),
+        ({"uncertainty": True}, ValueError, "the network tiny does not tell its error: leave uncertainty= out"),
         ({"tile_size": 31}, ValueError, "tile_size is 31"),
         ({"tile_size": 64.0}, TypeError, "tile_size is a float"),
         ({"tile_size": True}, TypeError, "tile_size is a bool"),

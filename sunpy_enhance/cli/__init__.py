@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from . import demo, models, run, training
+from . import benchmark, check, demo, fetch, models, run, training
 
 __all__ = ["main"]
 
 # In the order of the help.
-_COMMANDS = (run, models, demo, training)
+_COMMANDS = (run, check, fetch, benchmark, models, demo, training)
 
 
 def _parser():

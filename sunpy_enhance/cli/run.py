@@ -1,48 +1,66 @@
 """``sunpy-enhance run``: enhance FITS files."""
 
-import time
+import contextlib
 from pathlib import Path
 
-from sunpy_enhance._files import read_map, write_map
-from sunpy_enhance.cli._lines import describe
-
-__all__ = ["add_to"]
+__all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "tell"]
 
 
 def add_to(commands):
     """Add the command."""
     run = commands.add_parser("run", help="enhance FITS files")
-    run.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    run.add_argument("files", nargs="+", metavar="FILE", help="a FITS file, a pattern, or a folder of them")
     run.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="default: here")
-    run.add_argument("--model", help="a shipped name or the path of an .onnx file; default: by the observable")
-    run.add_argument("--limb", choices=("mask", "enhance", "nan"), default="mask")
-    run.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    run.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    add_batch_options(run)
     run.set_defaults(function=_run)
 
 
+def add_batch_options(parser):
+    """Add the options of `sunpy_enhance.enhance_files`."""
+    parser.add_argument("--model", help="a shipped name or the path of an .onnx file; default: by the observable")
+    parser.add_argument("--limb", choices=("mask", "enhance", "nan"), default="mask")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--uncertainty", action="store_true", help="with the standard deviation of each pixel")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs, whatever they are")
+    parser.add_argument("--no-pictures", action="store_true", help="no PNG beside each output")
+    parser.add_argument("--residual", action="store_true", help="re-degrade each result and compare it with its input")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write what became of each file as ECSV")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine; default: 1")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
+
+
+def batch_options(options):
+    """Return the options of the command line as arguments of `sunpy_enhance.enhance_files`."""
+    names = ("model", "limb", "device", "uncertainty", "overwrite", "residual")
+    return {name: getattr(options, name) for name in names} | {"pictures": not options.no_pictures}
+
+
+def client_for(options):
+    """Return a context with a Dask client, or with None where this process does the work."""
+    if options.scheduler is None and options.workers == 1:
+        return contextlib.nullcontext()
+    from sunpy_enhance._cluster import client_of, local_client
+
+    return local_client(options.workers) if options.scheduler is None else client_of(options.scheduler)
+
+
+def tell(table):
+    """Print what became of each file."""
+    for row in table[table["status"] != "failed"]:  # of the others it was told when they failed
+        residual = f", residual {row['residual']:.4g} {row['unit']}" if row["residual"] >= 0 else ""
+        print(f"{row['input']} -> {row['output']}: {row['message']}{residual}, {row['seconds'].value:.1f} s")
+    if len(table) > 1:
+        counts = {status: (table["status"] == status).sum() for status in ("enhanced", "skipped", "failed")}
+        print(", ".join(f"{count} {status}" for status, count in counts.items()))
+
+
 def _run(options):
-    from tqdm import tqdm
+    from sunpy_enhance import enhance_files
 
-    from sunpy_enhance import enhance_map
-    from sunpy_enhance._figures import before_after
-
-    options.outdir.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for path in tqdm(options.files, unit="file", disable=len(options.files) == 1):
-        out = options.outdir / f"{path.name.removesuffix('.gz').removesuffix('.fits')}_enhanced.fits"
-        if out.exists() and not options.overwrite:
-            tqdm.write(f"{path}: {out} exists, skipped (--overwrite replaces it)")
-            continue
-        start = time.perf_counter()
-        try:
-            smap = read_map(path)
-            enhanced = enhance_map(smap, model=options.model, limb=options.limb, device=options.device, progress=True)
-            write_map(enhanced, out)
-            before_after(smap, enhanced, out.with_suffix(".png"))
-        except (OSError, TypeError, ValueError, RuntimeError) as error:
-            failed += 1
-            tqdm.write(f"{path}: not enhanced: {error}")
-            continue
-        tqdm.write(f"{path} -> {out}: {describe(smap, enhanced)}, {time.perf_counter() - start:.1f} s")
-    return 1 if failed else 0
+    with client_for(options) as client:
+        table = enhance_files(options.files, options.outdir, client=client, **batch_options(options))
+    tell(table)
+    if options.table:
+        table.write(options.table, format="ascii.ecsv", overwrite=True)
+    return 1 if (table["status"] == "failed").any() else 0

@@ -29,6 +29,8 @@ TRAINING_DEFAULTS = {
     "checkpoint": 500,
 }
 PATCHES_DEFAULTS = {"turn": True}
+# No steps: no head. Sources in "without" have weak field or detail taken off: their truth is too easy.
+UNCERTAINTY_DEFAULTS = {"steps": 0, "channels": 16, "batch": 16, "learning_rate": 5e-3, "without": []}
 
 _NEEDED = {"name", "version", "observable", "seed", "noise", "plate_scale"}
 _NEEDED |= {"psf", "target", "network", "patches", "training"}
@@ -36,10 +38,11 @@ _CHOICES = {"schedule": ("onecycle", "constant"), "loss": ("weighted", "mse")}
 _SCENE = {"scenes", "patches", "test_patches", "zoom", "gain"}
 # The keys of [psf] and [target] are those of the point spread functions, which check them.
 _KEYS = {
-    "": _NEEDED | {"files", "synthetic"},
+    "": _NEEDED | {"files", "synthetic", "uncertainty"},
     "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation", "start"},
     "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
     "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
+    "uncertainty": set(UNCERTAINTY_DEFAULTS),
     "files": _SCENE
     | {"file", "sha256", "source", "licence", "extension", "dataset", "prepare", "held_out", "axis", "time_gap"}
     | {"plate_scale", "grid", "distance", "unit", "level", "periodic", "vertical", "log_tau"},
@@ -129,7 +132,11 @@ def complete(table, path):
         if training[key] not in choices:
             msg = f"recipe {path}: {key} is {training[key]!r} in [training], expected one of {choices}"
             raise ValueError(msg)
-    return table | {"training": training, "patches": PATCHES_DEFAULTS | table["patches"]}
+    return table | {
+        "training": training,
+        "patches": PATCHES_DEFAULTS | table["patches"],
+        "uncertainty": UNCERTAINTY_DEFAULTS | table.get("uncertainty", {}),
+    }
 
 
 def _check_keys(table, path):

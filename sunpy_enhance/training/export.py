@@ -8,59 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
 from sunpy_enhance import ModelCard, __version__
+from sunpy_enhance._halo import measure_halo
+from sunpy_enhance._onnx import session_of, write
 from sunpy_enhance.training._graph import graph_of
 
-__all__ = ["export", "make_card", "measure_halo"]
+__all__ = ["export", "make_card"]
 
-_OPSET = 17
 _CITATION = "Díaz Baso, C. J., & Asensio Ramos, A. 2018, A&A 614, A5, doi:10.1051/0004-6361/201731344"
 
 
-def measure_halo(run, padding=0, *, seed=0):
-    """Measure how far the influence of an input pixel reaches.
-
-    Parameters
-    ----------
-    run : callable
-        (y + 2 padding, x + 2 padding) -> (2y, 2x), float32.
-    padding : int
-        By how much the network wants its input padded; 0 where it pads by itself.
-    seed : int
-        Of the image that it is measured on.
-
-    Returns
-    -------
-    int
-        Largest distance in input pixels, along an axis, at which an impulse changes the output.
-
-    Raises
-    ------
-    RuntimeError
-        Where the influence reaches farther than 128 pixels.
-    """
-    rng = np.random.default_rng(seed)
-    for half in (16, 32, 64, 128):
-        # A random background keeps the ReLUs from hiding a part of the network.
-        image = rng.normal(0, 1, (2 * (half + padding) + 1,) * 2).astype(np.float32)
-        before, reach = run(image), 0
-        for axis in (0, 1):
-            changed = image.copy()
-            # A strip across the other axis, so that kernels with zero taps here and there do not hide.
-            np.moveaxis(changed, axis, 0)[half + padding] += 10.0
-            rows = np.flatnonzero((run(changed) != before).any(axis=1 - axis)) // 2
-            reach = max(reach, *np.abs(rows - half))
-        # It ended within what was looked at.
-        if reach < half:
-            return int(reach)
-    msg = f"the influence of a pixel reaches {half} pixels or farther: tiles cannot overlap by that much"
-    raise RuntimeError(msg)
-
-
-def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
+def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None, uncertainty=None, input_range=None):
     """Return the `~sunpy_enhance.ModelCard` of a trained network.
 
     Parameters
@@ -75,6 +34,8 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
         As measured.
     hashes : dict, optional
         SHA-256 of each training file, see `~sunpy_enhance.training.sources.file_hashes`; default: the recipe's.
+    uncertainty, input_range : optional
+        As the card has them.
     """
     observable = recipe["observable"]
     if hashes is None:
@@ -107,7 +68,22 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None):
         commit=_commit(),
         libraries={"python": platform.python_version()} | {name: version(name) for name in ("numpy", "scipy", "torch")},
         metrics=metrics,
+        uncertainty=uncertainty,
+        input_range=input_range,
     )
+
+
+def _results(network, head, images):
+    """Return what a network and its head give, in units of the network's constant and the precision of the images."""
+    import torch
+    from torch.nn.functional import pixel_shuffle
+
+    network = network.to(images.dtype)
+    with torch.no_grad():
+        results = {"enhanced": network(images) / network.constant}
+        if head is not None:
+            results["sigma"] = pixel_shuffle(head.to(images.dtype)(network.restore(images)), 2)
+    return {name: result[0, 0].numpy() for name, result in results.items()}
 
 
 @functools.cache  # before the first file is written, which makes the checkout dirty
@@ -120,7 +96,7 @@ def _commit():
         return __version__
 
 
-def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
+def export(recipe, network, metrics, path, *, mu_validated, hashes=None, head=None, **trust):
     """Write a trained network with its card.
 
     Parameters
@@ -136,6 +112,10 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
         See `make_card`.
     hashes : dict, optional
         See `make_card`.
+    head : `~sunpy_enhance.training.sigma.Sigma`, optional
+        Calibrated; the file then has the output "sigma", too.
+    **trust
+        ``uncertainty`` and ``input_range`` of the card.
 
     Returns
     -------
@@ -148,45 +128,30 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None):
     TypeError
         Where the network is of another kind.
     """
-    import onnxruntime
     import torch
 
-    graph = graph_of(network.eval())
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, f"y_{name}", f"x_{name}"])
-        for name in ("image", "enhanced")
-    ]
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, recipe["name"], ends[:1], ends[1:], graph.initializers),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=8,
-        producer_name="sunpy_enhance",
-    )
-    onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = ("enhanced",) if head is None else ("enhanced", "sigma")
+    model = graph_of(network.eval(), head).model(recipe["name"], names)
+    session = session_of(model)
 
-    def run(image):
-        return session.run(None, {"image": (image * network.constant)[None, None]})[0][0, 0] / network.constant
+    def run(image, name="enhanced"):
+        return session(image * network.constant, name) / network.constant
 
     noise = np.random.default_rng(0).normal(1, 0.2, (64 + 2 * network.halo,) * 2).astype(np.float32)
     images = torch.from_numpy(noise * network.constant)[None, None]
-    with torch.no_grad():
-        wanted, exact = (
-            same(part)[0, 0].numpy() / network.constant
-            for same, part in ((network, images), (copy.deepcopy(network).double(), images.double()))
-        )
-    # A deep network is only as exact as float32 lets it be.
-    rounding = np.abs(wanted - exact).max()
-    if np.abs(run(noise) - exact).max() > max(2e-5, 4 * rounding):
-        msg = f"{path}: the exported graph does not give what the network gives"
-        raise RuntimeError(msg)
+    single, double = (
+        _results(*parts) for parts in ((network, head, images), (*copy.deepcopy((network, head)), images.double()))
+    )
+    for name in names:
+        # A deep network is only as exact as float32 lets it be.
+        rounding = np.abs(single[name] - double[name]).max()
+        if np.abs(run(noise, name) - double[name]).max() > max(2e-5, 4 * rounding):
+            msg = f"{path}: the exported graph does not give what the network gives as {name}"
+            raise RuntimeError(msg)
     halo = measure_halo(run, network.halo)
     if halo != network.reach:
         msg = f"{path}: the measured halo is {halo} pixels, but the network's layers add up to {network.reach}"
         raise RuntimeError(msg)
-    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes)
-    helper.set_model_props(model, {"sunpy_enhance": card.to_json()})
-    temporary = Path(f"{path}.part")
-    onnx.save(model, temporary)
-    temporary.replace(path)
+    card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes, **trust)
+    write(model, card, path)
     return card

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,9 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     result = state["average"].module if settings["average"] else network
     margin = data.halo - network.halo
     rms = _watch(held_out, recipe["noise"], recipe["seed"], held_out.halo - network.halo)
-    identity = f"{recipe.text}\n# patches: {data.inputs.shape}"
+    # What is trained afterwards on top of it does not decide the network.
+    decisive = {key: value for key, value in recipe.table.items() if key != "uncertainty"}
+    identity = f"{json.dumps(decisive, sort_keys=True)} {data.inputs.shape}"
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
         start = load_checkpoint(checkpoint, state, identity=identity)

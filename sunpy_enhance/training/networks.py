@@ -9,12 +9,14 @@ it makes of a pixel cannot depend on where the image was cut. Three properties h
 * for a field, f(-B) = -f(B): features come in pairs that change places when the field changes sign.
 """
 
+import typing
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter"]
+__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter", "Restored", "crop"]
 
 # About the middle between the umbra and the brightest granules, in units of the quiet Sun.
 MEAN_INTENSITY = 0.75
@@ -150,6 +152,20 @@ class _Convolution(nn.Module):
         return functional.conv2d(images, *self.parameters_of_convolution())
 
 
+class Restored(typing.NamedTuple):
+    """What a `Hybrid` made of images, in units of its constant.
+
+    The enhanced pixels (n, 4, y, x); what the linear filter made (n, 4, ...) and the images themselves (n, 1, ...),
+    both wider by the network's margin on each side; and the features that the last convolution sees, wider by one
+    pixel, None where there are none.
+    """
+
+    phases: torch.Tensor
+    linear: torch.Tensor
+    images: torch.Tensor
+    features: torch.Tensor | None
+
+
 class Hybrid(nn.Module):
     """A linear filter plus a residual network that sees the image and what the filter made of it.
 
@@ -230,16 +246,20 @@ class Hybrid(nn.Module):
 
     def forward(self, images):
         """(n, 1, y + 2 halo, x + 2 halo) -> (n, 1, 2y, 2x)."""
+        return functional.pixel_shuffle(self.restore(images).phases, 2) * self.constant
+
+    def restore(self, images):
+        """Return what comes before the last step of ``forward``, as `Restored`."""
         images = images / self.constant
         linear = self.linear(images)
+        images = crop(images, self.linear.halo)
         if not self.channels:
-            return functional.pixel_shuffle(linear, 2) * self.constant
+            return Restored(linear, linear, images, None)
         # Only the residual network bears a lower precision: it adds a few per cent to the linear result.
-        features = self.features(crop(images, self.linear.halo), linear)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
-            features = functional.relu(functional.conv2d(features, *self.first_convolution()))
+            features = functional.relu(functional.conv2d(self.features(images, linear), *self.first_convolution()))
             for one, two in self.blocks:
                 features = crop(features, 2) + two(functional.relu(one(features)))
             residual = functional.conv2d(features, self.last_convolution())
         phases = crop(linear, self.margin) + residual.float()
-        return functional.pixel_shuffle(phases, 2) * self.constant
+        return Restored(phases, linear, images, features)

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["Paper", "phase_kernel"]
+from sunpy_enhance._paper import EPSILON
+
+__all__ = ["Paper"]
 
 
 def _convolution(inputs, outputs, size=3):
@@ -21,33 +23,7 @@ def _convolution(inputs, outputs, size=3):
 def _normalised(channels):
     """Return a convolution and its batch normalisation, with the epsilon of the paper's Eq. 5."""
     # Keras' momentum of 0.99, the authors' default, is the part that is kept: PyTorch's is the part that is new.
-    return [_convolution(channels, channels), nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)]
-
-
-def phase_kernel(weight, row, column):
-    """Return the kernel that gives one phase of a convolution of a nearest-neighbour enlargement by two.
-
-    After the enlargement two of the three taps along an axis fall on the same pixel, so that their weights may be
-    added before: of output pixel 2i on pixels i - 1 and i, of output pixel 2i + 1 on pixels i and i + 1. The
-    reflection about the outermost enlarged pixel finds its twin, so at low resolution it repeats the outermost pixel.
-
-    Parameters
-    ----------
-    weight : `torch.Tensor`
-        (outputs, inputs, 3, 3), for the enlarged image.
-    row, column : {0, 1}
-        The output pixel within the input pixel.
-
-    Returns
-    -------
-    `torch.Tensor`
-        (outputs, inputs, 2, 2), for the image itself.
-    """
-    for axis, phase in ((2, row), (3, column)):
-        before, middle, after = weight.split(1, dim=axis)
-        taps = [before + middle, after] if phase else [before, middle + after]
-        weight = torch.cat(taps, dim=axis)
-    return weight
+    return [_convolution(channels, channels), nn.BatchNorm2d(channels, eps=EPSILON, momentum=0.01)]
 
 
 class Paper(nn.Module):
@@ -123,7 +99,7 @@ class Paper(nn.Module):
     def multiply_adds(self):
         """Number of multiplications in the convolutions per input pixel, the last two done for each phase apart."""
         body = [layer for layer in (*self.blocks.modules(), *self.closing) if isinstance(layer, nn.Conv2d)]
-        head = 4 * (phase_kernel(self.fine.weight, 0, 0).numel() + self.last.weight.numel())
+        head = 4 * (4 * self.channels**2 + self.channels)  # 2x2 taps, see `sunpy_enhance._paper.phase_kernel`
         return sum(layer.weight.numel() for layer in (self.first, *body)) + head
 
     def forward(self, images):

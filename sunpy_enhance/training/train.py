@@ -13,6 +13,7 @@ from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.sources import file_hashes
+from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
 
 __all__ = ["train", "train_and_export"]
 
@@ -127,6 +128,17 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     return network, linear, evaluate(methods, held_out, noise, seed=seed, **optics)
 
 
+def _input_range(patches, chunk=256):
+    """Return the smallest and the largest value of the images, without noise."""
+    ends = []
+    for start in range(0, len(patches), chunk):
+        images = patches.inputs[np.arange(start, min(start + chunk, len(patches)))]
+        ends.append((images.min(), images.max()))
+    low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+    # A field has no preferred sign.
+    return (-max(-low, high), max(-low, high)) if low < 0 else (low, high)
+
+
 def train_and_export(recipe_path, directory, out, *, device="auto", changes=None, dataset=None, progress=True):
     """Make a network's ONNX file from its recipe; ``sunpy-enhance train`` calls this.
 
@@ -138,7 +150,8 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
         Where the recipe's files are.
     out : path
         The ONNX file. Beside it lie the loss curve, ``NAME.loss.csv`` and ``NAME.loss.png``, and while it trains the
-        state of the training, ``NAME.onnx.checkpoint``, so that a run that was killed goes on where it was.
+        state of the training, ``NAME.onnx.checkpoint`` and for the head that tells the error
+        ``NAME.onnx.uncertainty.checkpoint``, so that a run that was killed goes on where it was.
     device : str
         See `train`.
     changes : dict, optional
@@ -155,8 +168,8 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
     """
     recipe = read_recipe(recipe_path, changes=changes, directory=directory)
     checkpoint, history = Path(f"{out}.checkpoint"), Path(out).with_suffix(".loss.csv")
+    second = Path(f"{out}.uncertainty.checkpoint")
     with contextlib.ExitStack() as stack:
-        patches = None
         if dataset is not None:
             from sunpy_enhance.training.storage import hashes_of, open_dataset, write_dataset
 
@@ -165,11 +178,32 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
             patches = stack.enter_context(open_dataset(dataset, recipe))
             hashes = hashes_of(dataset)
         else:
+            patches = make_patches(recipe, directory, progress=progress)
             hashes = file_hashes(directory, recipe.table.get("files", []))
         network, linear, metrics = train(
             recipe, directory, device=device, checkpoint=checkpoint, patches=patches, history=history, progress=progress
         )
-    mu_validated, towards_limb = validate_towards_limb(recipe, network, linear)
-    card = export(recipe, network, metrics | towards_limb, out, mu_validated=mu_validated, hashes=hashes)
-    checkpoint.unlink(missing_ok=True)
+        head, uncertainty = None, None
+        if recipe["uncertainty"]["steps"]:
+            data, held_out = patches
+            head = train_head(recipe, network, data, device=_device(device), checkpoint=second, progress=progress)
+            calibrate(recipe, network, head, calibration_patches(recipe, data))
+            uncertainty = {"coverage": coverage(recipe, network, head, held_out), **head.calibration(network.constant)}
+        input_range = _input_range(patches[0])
+    mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head)
+    if head is not None:
+        uncertainty["coverage"] |= covered
+    card = export(
+        recipe,
+        network,
+        metrics | towards_limb,
+        out,
+        mu_validated=mu_validated,
+        hashes=hashes,
+        head=head,
+        uncertainty=uncertainty,
+        input_range=input_range,
+    )
+    for path in (checkpoint, second):
+        path.unlink(missing_ok=True)
     return card

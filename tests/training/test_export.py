@@ -130,30 +130,6 @@ def test_halo_of_the_paper_network(blocks, tmp_path):
     assert (card.halo, card.border) == (2 * blocks + 3, "own")
 
 
-def test_halo_is_measured():
-    def run(image):
-        inner = image[3:-3, 1:-5]  # two pixels to the left, though the network pads by three
-        return inner.repeat(2, 0).repeat(2, 1)
-
-    assert export.measure_halo(run, 3) == 2
-
-
-@pytest.mark.parametrize("distance", [0, 15, 16, 70])
-def test_halo_is_measured_however_far(distance):
-    def run(image):
-        # The sum of that many pixels to the left.
-        padded = np.pad(image, ((0, 0), (distance, 0)))
-        summed = np.lib.stride_tricks.sliding_window_view(padded, distance + 1, axis=1).sum(axis=2)
-        return summed.repeat(2, 0).repeat(2, 1)
-
-    assert export.measure_halo(run) == distance
-
-
-def test_halo_without_an_end():
-    with pytest.raises(RuntimeError, match="reaches 128 pixels or farther"):
-        export.measure_halo(lambda image: (image + image.mean()).repeat(2, 0).repeat(2, 1))
-
-
 @pytest.mark.parametrize("observable", ["continuum", "magnetogram"])
 @pytest.mark.parametrize("channels", [0, 8])
 def test_card_and_graph_are_in_one_checked_file(observable, channels, tmp_path):
@@ -179,7 +155,7 @@ def test_generators_are_named_with_their_version():
 
 
 def test_export_that_differs_is_not_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(_graph, "_add_residual", lambda graph, network, image, phases: graph.crop(phases, 4))
+    monkeypatch.setattr(_graph, "_add_residual", lambda graph, network, image, phases: (graph.crop(phases, 4), None))
     with pytest.raises(RuntimeError, match="does not give what the network gives"):
         export.export(recipe_of("continuum"), hybrid(), {}, tmp_path / "out.onnx", mu_validated=1.0)
     assert not list(tmp_path.glob("out*"))

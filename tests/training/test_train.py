@@ -27,6 +27,7 @@ from sunpy_enhance.cli import main  # noqa: E402
 from sunpy_enhance.training import loop, train  # noqa: E402
 from sunpy_enhance.training import metrics as metrics_module  # noqa: E402
 from sunpy_enhance.training import recipe as recipe_module  # noqa: E402
+from sunpy_enhance.training import uncertainty as uncertainty_module  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate  # noqa: E402
 
 ROOT = Path(sunpy_enhance.__file__).parents[1]
@@ -105,7 +106,7 @@ def limb_in_short(monkeypatch):
 @pytest.fixture
 def no_limb(monkeypatch):
     """For tests of what comes before."""
-    monkeypatch.setattr(train, "validate_towards_limb", lambda recipe, network, linear: (1.0, {}))
+    monkeypatch.setattr(train, "validate_towards_limb", lambda recipe, network, linear, head: (1.0, {}, {}))
 
 
 def weights(network):
@@ -173,9 +174,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe_file, no_limb):
     assert killed.with_suffix(".loss.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def interrupt(monkeypatch, call):
+def interrupt(monkeypatch, call, module=loop):
     """Let the training stop at the given batch, as Ctrl-C would; return how to undo it."""
-    original, calls = loop.draw_batch, []
+    original, calls = module.draw_batch, []
 
     def stopped(*arguments, **keywords):
         calls.append(1)
@@ -183,8 +184,8 @@ def interrupt(monkeypatch, call):
             raise KeyboardInterrupt
         return original(*arguments, **keywords)
 
-    monkeypatch.setattr(loop, "draw_batch", stopped)
-    return lambda: monkeypatch.setattr(loop, "draw_batch", original)
+    monkeypatch.setattr(module, "draw_batch", stopped)
+    return lambda: monkeypatch.setattr(module, "draw_batch", original)
 
 
 class Normalised(torch.nn.Module):
@@ -379,6 +380,69 @@ def test_the_paper_s_recipe_runs_on_data_of_the_package(name, tmp_path, no_limb)
     assert load_network(out, "cpu")(np.ones((20, 24), np.float32)).shape == (40, 48)
     rows = csv_rows(out.with_suffix(".loss.csv"))
     assert (rows[-1]["step"], rows[-1]["epoch"]) == ("4", "2.0")
+
+
+HEAD = {"uncertainty.steps": 12, "uncertainty.channels": 4, "uncertainty.batch": 4}
+
+
+def test_a_head_tells_the_error_and_leaves_the_network_alone(recipe_file, limb_in_short):
+    folder = recipe_file.parent
+    plain, both = folder / "plain.onnx", folder / "both.onnx"
+    train.train_and_export(recipe_file, folder, plain, progress=False)
+    card = train.train_and_export(recipe_file, folder, both, changes=HEAD, progress=False)
+    assert load_network(plain, "cpu").card.uncertainty is None
+    image = np.random.default_rng(0).normal(1, 0.1, (60, 60)).astype(np.float32)
+    enhanced, sigma = load_network(both, "cpu")(image, ["enhanced", "sigma"])
+    np.testing.assert_array_equal(enhanced, load_network(plain, "cpu")(image))
+    assert sigma.shape == enhanced.shape
+    assert (sigma > 0).all()
+    (kind,) = metrics_module._LIMB_KINDS[card.observable]
+    assert set(card.uncertainty["coverage"]) == {"all", "noise", f"mu = 1.0, {kind}", f"mu = 0.6, {kind}"}
+    covered = card.uncertainty["coverage"]["noise"]["all"]
+    assert covered["pixels"] == 6 * 24**2
+    # Calibrated on other patches of the same source.
+    assert covered["within_1"] == pytest.approx(0.68, abs=0.1)
+    low, high = card.input_range
+    assert low < high
+    if card.observable == "magnetogram":
+        assert low == -high
+    assert not list(folder.glob("*.checkpoint"))
+
+
+@pytest.mark.parametrize("recipe_file", ["magnetogram"], indirect=True)
+def test_a_head_goes_on_where_it_was(recipe_file, no_limb, monkeypatch):
+    folder = recipe_file.parent
+    changes = HEAD | {"training.checkpoint": 2}
+    killed, whole = folder / "killed.onnx", folder / "whole.onnx"
+    undo = interrupt(monkeypatch, 8, uncertainty_module)
+    with pytest.raises(KeyboardInterrupt):
+        train.train_and_export(recipe_file, folder, killed, changes=changes, progress=False)
+    undo()
+    assert torch.load(folder / "killed.onnx.uncertainty.checkpoint", weights_only=True)["step"] == 6
+    for out in (killed, whole):
+        train.train_and_export(recipe_file, folder, out, changes=changes, progress=False)
+    one, two = onnx_weights(killed), onnx_weights(whole)
+    for name, value in two.items():
+        np.testing.assert_array_equal(one[name], value)
+    assert not list(folder.glob("*.checkpoint"))
+
+
+def test_a_head_may_leave_sources_out(recipe_file):
+    recipe = recipe_module.read_recipe(recipe_file, changes=HEAD | {"uncertainty.without": ["noise"]})
+    patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
+    with pytest.raises(ValueError, match=r"without = \['noise'\] leaves no patches"):
+        uncertainty_module.train_head(recipe, recipe.network(), patches[0], progress=False)
+
+
+@pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
+def test_a_recipe_with_another_head_goes_on_with_the_same_network(recipe_file, no_limb):
+    recipe = recipe_module.read_recipe(recipe_file)
+    patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
+    checkpoint = recipe_file.with_suffix(".checkpoint")
+    train.train(recipe, None, patches=patches, checkpoint=checkpoint, progress=False)
+    other = recipe_module.read_recipe(recipe_file, changes=HEAD)
+    network, _, _ = train.train(other, None, patches=patches, checkpoint=checkpoint, progress=False)
+    assert network.channels
 
 
 @pytest.mark.parametrize("line", ["training.loss=mse", "training.steps"])

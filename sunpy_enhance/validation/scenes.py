@@ -1,4 +1,4 @@
-"""Truth for the benchmark of accuracy, cut into patches: what networks trained on, were kept from, or never met."""
+"""Truth for the benchmark, cut into patches: what networks trained on, were kept from, or never met."""
 
 import dataclasses
 
@@ -9,6 +9,8 @@ from sunpy_enhance.training.dataset import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import read_truth, synthetic_truth
 
+__all__ = ["Case", "Scenes"]
+
 # Neither the recipes' held-out scenes nor those that tell how far towards the limb a network may be used.
 _OTHER_SEED = 3 * HELD_OUT_SEEDS
 # Scenes of spots differ more than those of other kinds.
@@ -17,7 +19,18 @@ _SCENES = {"spot": 3}
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Patches that share their noise and their optics (psf, target, plate_scale)."""
+    """Patches that share their noise and their optics.
+
+    Attributes
+    ----------
+    truth : {"held out", "other"}
+        What was kept from the training, or is unlike it.
+    patches : `~sunpy_enhance.training.dataset.Patches`
+    noise : float
+        Of the inputs.
+    optics : dict
+        ``psf``, ``target`` and ``plate_scale``.
+    """
 
     truth: str
     patches: Patches
@@ -30,9 +43,9 @@ class Scenes:
 
     Parameters
     ----------
-    recipe : `sunpy_enhance.training.recipe.Recipe`
-    directory : path
-        Where its files are.
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    directory : path or None
+        Where its files are; without it there is only the synthetic Sun.
     number : int
         Patches of each source.
     halo : int
@@ -43,8 +56,17 @@ class Scenes:
 
     def __init__(self, recipe, directory, *, number, halo, seed):
         self.recipe, self.directory, self.number, self.seed = recipe, directory, number, seed
-        self.sampling = recipe.sampling() | {"halo": halo}
-        self.files = [(entry, *read_truth(directory, entry)) for entry in recipe.table.get("files", [])]
+        psf, target = recipe.optics()
+        self.sampling = {
+            "psf": psf,
+            "target": target,
+            "plate_scale": recipe["plate_scale"],
+            "size": recipe["patches"]["size"],
+            "halo": halo,
+            "turn": recipe["patches"]["turn"] and recipe.round,
+        }
+        files = recipe.table.get("files", []) if directory is not None else []
+        self.files = [(entry, *read_truth(directory, entry)) for entry in files]
         self.kinds = [entry["kind"] for entry in recipe.table.get("synthetic", [])]
 
     def _sun(self, kind, seed, **options):
@@ -78,12 +100,22 @@ class Scenes:
         return self._case(truths, 1)
 
     def cases(self):
-        """Yield all cases: what was held out, then what is unlike the training."""
+        """Yield all cases: what was held out, then what is unlike the training.
+
+        Yields
+        ------
+        Case
+        """
         yield self.held_out()
         yield from self.other()
 
     def other(self):
-        """Yield cases off what networks were trained on; all scenes are new, too."""
+        """Yield cases off what networks were trained on; all scenes are new, too.
+
+        Yields
+        ------
+        Case
+        """
         magnetic = self.recipe["observable"] == "magnetogram"
         kinds = ("plage", "spot") if magnetic else ("quiet", "spot")
 

@@ -27,6 +27,11 @@ def enlarge(image):
 def paper_by_numpy(network, image):
     """(y, x) -> (2y, 2x), with the weights of a `sunpy_enhance.training.paper.Paper`."""
     state = {key: value.detach().double().numpy() for key, value in network.state_dict().items()}
+    return by_numpy(state, image, network.constant)
+
+
+def by_numpy(state, image, constant=1.0):
+    """(y, x) -> (2y, 2x), with weights by the names that PyTorch gives them."""
 
     def convolution(features, name):
         return convolve(features, state[f"{name}.weight"], state[f"{name}.bias"])
@@ -35,10 +40,10 @@ def paper_by_numpy(network, image):
         statistics = (state[f"{name}.{number + 1}.{key}"] for key in ("running_mean", "running_var", "weight", "bias"))
         return normalise(convolution(features, f"{name}.{number}"), *statistics)
 
-    first = features = relu(convolution(image[None].astype(float) / network.constant, "first"))
-    for block in range(len(network.blocks)):
+    first = features = relu(convolution(image[None].astype(float) / constant, "first"))
+    for block in range(sum(key.startswith("blocks.") and key.endswith(".0.weight") for key in state)):
         inner = relu(both(features, f"blocks.{block}", 0))
         features = features + both(inner, f"blocks.{block}", 3)
     features = first + both(features, "closing", 0)
     fine = relu(convolution(enlarge(features), "fine"))
-    return convolution(fine, "last")[0] * network.constant
+    return convolution(fine, "last")[0] * constant

@@ -1,0 +1,45 @@
+"""How far the influence of a pixel reaches in a network."""
+
+import numpy as np
+
+__all__ = ["measure_halo"]
+
+
+def measure_halo(run, padding=0, *, seed=0):
+    """Measure how far the influence of an input pixel reaches.
+
+    Parameters
+    ----------
+    run : callable
+        (y + 2 padding, x + 2 padding) -> (2y, 2x), float32.
+    padding : int
+        By how much the network wants its input padded; 0 where it pads by itself.
+    seed : int
+        Of the image that it is measured on.
+
+    Returns
+    -------
+    int
+        Largest distance in input pixels, along an axis, at which an impulse changes the output.
+
+    Raises
+    ------
+    RuntimeError
+        Where the influence reaches farther than 128 pixels.
+    """
+    rng = np.random.default_rng(seed)
+    for half in (16, 32, 64, 128):
+        # A random background keeps the ReLUs from hiding a part of the network.
+        image = rng.normal(0, 1, (2 * (half + padding) + 1,) * 2).astype(np.float32)
+        before, reach = run(image), 0
+        for axis in (0, 1):
+            changed = image.copy()
+            # A strip across the other axis, so that kernels with zero taps here and there do not hide.
+            np.moveaxis(changed, axis, 0)[half + padding] += 10.0
+            rows = np.flatnonzero((run(changed) != before).any(axis=1 - axis)) // 2
+            reach = max(reach, *np.abs(rows - half))
+        # It ended within what was looked at.
+        if reach < half:
+            return int(reach)
+    msg = f"the influence of a pixel reaches {half} pixels or farther: tiles cannot overlap by that much"
+    raise RuntimeError(msg)

@@ -1,0 +1,232 @@
+"""One input of a batch and what becomes of it: read, enhance, check, write; or find that it is done."""
+
+import contextlib
+import dataclasses
+import hashlib
+import inspect
+import logging
+import math
+import threading
+import time
+from pathlib import Path
+
+from ._files import complete_file, read_complete_header, read_map, write_map
+from ._inputs import Source
+from ._network import load_network
+from .enhance import enhance_map
+from .models import resolve
+
+__all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
+
+# A worker's threads read and write while one of them computes, which takes the cores and the memory that it has.
+_COMPUTING = threading.Lock()
+
+# Matplotlib is not safe for several threads at a time.
+_DRAWING = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a worker is given; small, where the source is a file.
+
+    Attributes
+    ----------
+    number : int
+        Of the input.
+    source : Source
+    output : pathlib.Path
+        Absolute.
+    model : str, os.PathLike or None
+    device : {"auto", "cuda", "cpu"}
+    options : dict
+        More of `sunpy_enhance.enhance_map`.
+    overwrite, residual, pictures, catch : bool
+        Whether to replace whatever is there, to re-degrade the result, to draw it, and to turn an error into
+        an `Outcome`.
+    """
+
+    number: int = 0
+    source: Source | None = None
+    output: Path | None = None
+    model: object = None
+    device: str = "auto"
+    options: dict = dataclasses.field(default_factory=dict)
+    overwrite: bool = False
+    residual: bool = False
+    pictures: bool = False
+    catch: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A row of the table, without the names of the files."""
+
+    status: str
+    device: str = ""
+    seconds: float = 0.0
+    residual: float = math.nan
+    unit: str = ""
+    message: str = ""
+
+
+def attempt(job):
+    """Do a job, or say what is wrong with it."""
+    start = time.perf_counter()
+    try:
+        outcome = _do(job)
+    # An archive has files with faults that nobody has thought of, and its other files are to be enhanced all the same.
+    except Exception as error:
+        if not job.catch:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        outcome = Outcome("failed", message=message)
+    return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _do(job):
+    source = job.source
+    if source.problem:
+        raise FileNotFoundError(source.problem)
+    made_of = _sha256(source)
+    with_options = options_text(job.options)
+    if not job.overwrite:
+        header = _of_earlier(job.output, job.model, made_of, with_options)
+        if header is not None:
+            return Outcome(
+                "skipped",
+                device=header.get("ENHDEV", ""),
+                residual=header.get("ENHRESID", math.nan),
+                unit=header.get("BUNIT", ""),
+                message="done before",
+            )
+    smap = read_map(source.path) if source.smap is None else source.smap
+    with _COMPUTING, _without_a_line_for_each():
+        enhanced = enhance_map(smap, model=job.model, device=job.device, **job.options)
+    enhanced.meta["enhinsha"] = made_of
+    enhanced.meta["enhargs"] = with_options
+    residual = math.nan
+    if job.residual:
+        card = load_network(job.model or enhanced.meta["enhmodel"], job.device).card
+        with _COMPUTING:
+            residual = _residual(smap, enhanced, card)
+        if math.isfinite(residual):
+            enhanced.meta["enhresid"] = residual
+    if job.pictures:
+        from ._figures import before_after
+
+        # Before the FITS file: where that is, all is done.
+        with complete_file(job.output.with_suffix(".png")) as temporary, _DRAWING:
+            before_after(smap, enhanced, temporary)
+    write_map(enhanced, job.output)
+    return Outcome(
+        "enhanced",
+        device=enhanced.meta["enhdev"],
+        residual=residual,
+        unit=str(enhanced.meta.get("bunit", "")),
+        message=_describe(enhanced),
+    )
+
+
+@contextlib.contextmanager
+def _without_a_line_for_each():
+    """Keep the log quiet about where a network ran: the table has it."""
+    from sunpy import log
+
+    level = log.level
+    log.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def options_text(options):
+    """Return the options that change the result, as they stand in the output's header (ENHARGS)."""
+    defaults = {name: one.default for name, one in inspect.signature(enhance_map).parameters.items()}
+    told = {
+        name: value
+        for name, value in options.items()
+        if name not in ("tile_size", "progress") and not _same(value, defaults[name])
+    }
+    text = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
+    # A card holds 68 characters of ASCII.
+    return text if text.isascii() and len(text) <= 68 else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _same(value, default):
+    return value is default or (isinstance(value, (str, bool)) and value == default)
+
+
+def _sha256(source):
+    """Return the hash of an input's file, or of the data and the header of a Map."""
+    if source.smap is None:
+        with source.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    import numpy as np
+
+    data = np.ascontiguousarray(source.smap.data)
+    digest = hashlib.sha256(data.view(np.uint8).reshape(-1))
+    digest.update(repr((data.shape, data.dtype.str, sorted(source.smap.meta.items()))).encode())
+    if source.smap.mask is not None:
+        digest.update(np.packbits(source.smap.mask).tobytes())
+    return digest.hexdigest()
+
+
+def _of_earlier(output, model, made_of, with_options):
+    """Return the header of an output that an earlier run has made of the same, or None where it has to be made.
+
+    Raises
+    ------
+    FileExistsError
+        Where something else has the output's name.
+    """
+    if not output.exists():
+        return None
+    header = read_complete_header(output)
+    if header is None:
+        with output.open("rb") as stream:
+            beginning = stream.read(9)
+        if beginning and beginning != b"SIMPLE  =":
+            msg = f"{output} exists and is no FITS file: move it away, or overwrite it"
+            raise FileExistsError(msg)
+        return None  # broken
+    if "ENHSHA" not in header:
+        msg = f"{output} exists and was not made by sunpy_enhance: move it away, or overwrite it"
+        raise FileExistsError(msg)
+    if (header.get("ENHINSHA"), header.get("ENHARGS")) != (made_of, with_options):
+        return None
+    return made_by(output, model)
+
+
+def made_by(output, model):
+    """Return the header of a complete output if the network that made it is that of a name now, else None."""
+    header = read_complete_header(output) if output.exists() else None
+    if header is None:
+        return None
+    if model is None:
+        # The defaults have the names of the observables; the input, and so its observable, is the same.
+        model = header.get("ENHMODEL")
+        if model not in ("continuum", "magnetogram"):
+            return None
+    same = header.get("ENHSHA") == hashlib.sha256(resolve(model).read_bytes()).hexdigest()
+    return header if same else None
+
+
+def _residual(smap, enhanced, card):
+    """Return the RMS of the re-degraded result minus the input, where it was enhanced."""
+    import numpy as np
+
+    from .optics import psf_from_card, redegrade
+
+    optics = {name: psf_from_card(**one) for name, one in (("psf", card.psf), ("target", card.target)) if one}
+    difference = redegrade(enhanced, **optics).data - np.asarray(smap.data, dtype=np.float32)
+    if enhanced.mask is not None:
+        difference = difference[~enhanced.mask[::2, ::2]]
+    difference = difference[np.isfinite(difference)]
+    return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64)))) if difference.size else math.nan
+
+
+def _describe(enhanced):
+    flagged = 0 if enhanced.mask is None else enhanced.mask.mean()
+    shape = " x ".join(map(str, enhanced.data.shape))
+    return f"{enhanced.measurement}, {shape} pixels on {enhanced.meta['enhdev']}, {flagged:.1%} flagged"

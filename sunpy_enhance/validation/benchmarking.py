@@ -1,0 +1,264 @@
+"""The open benchmark: how near a method gets to truth that nobody trained on."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sunpy_enhance.validation._tables import cells, columns
+
+__all__ = ["Benchmark", "benchmark"]
+
+# Input pixels around a patch that a method gets which does not say how many it needs.
+_HALO = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """What `benchmark` found.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One for each observable, source of truth and method: ``observable``, ``truth`` ("held out" or "other"),
+        ``row`` (the source), ``method``, and the figures of `sunpy_enhance.validation.scores.evaluate`.
+    settings : dict
+        What it was run with.
+    """
+
+    rows: list
+    settings: dict
+
+    def table(self, observable):
+        """Return the table of an observable as lists of str, a heading first.
+
+        Parameters
+        ----------
+        observable : {"continuum", "magnetogram"}
+
+        Returns
+        -------
+        list of list of str
+        """
+        rows = [row for row in self.rows if row["observable"] == observable]
+        wanted = {key: column for key, column in columns(observable).items() if any(key in row for row in rows)}
+        own = ("truth", "row", "method")
+        lines = [[*(row[key] for key in own), *cells(row, wanted)] for row in rows]
+        return [[*own, *(name for name, _, _ in wanted.values())], *lines]
+
+    @property
+    def observables(self):
+        """The observables, in the order of the rows."""
+        return list(dict.fromkeys(row["observable"] for row in self.rows))
+
+    def to_markdown(self):
+        """Return all tables as Markdown.
+
+        Returns
+        -------
+        str
+        """
+        lines = []
+        for observable in self.observables:
+            first, *rest = self.table(observable)
+            shown = [first, ["---"] * len(first), *rest]
+            lines += [f"## {observable}", "", *(f"| {' | '.join(one)} |" for one in shown), ""]
+        return "\n".join(lines)
+
+    def plot(self, observable):
+        """Draw how much better than bicubic interpolation the methods are, and how much power they restore.
+
+        Parameters
+        ----------
+        observable : {"continuum", "magnetogram"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from sunpy_enhance.validation._figures import benchmark_page
+
+        return benchmark_page([row for row in self.rows if row["observable"] == observable], observable)
+
+    def write(self, folder):
+        """Write OBSERVABLE.csv and OBSERVABLE.png, benchmark.md, and every figure in benchmark.json.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it does not exist.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for observable in self.observables:
+            with (folder / f"{observable}.csv").open("w", encoding="utf-8", newline="") as stream:
+                csv.writer(stream, lineterminator="\n").writerows(self.table(observable))
+            self.plot(observable).savefig(folder / f"{observable}.png", dpi=90, format="png")
+        (folder / "benchmark.md").write_text(self.to_markdown(), encoding="utf-8")
+        text = json.dumps(dataclasses.asdict(self), indent=1)
+        (folder / "benchmark.json").write_text(text + "\n", encoding="utf-8")
+
+
+def benchmark(
+    models=None, *, observable=None, data=None, patches=60, seed=2026, other=True, device="cpu", progress=False
+):
+    """Measure methods of deconvolution with twofold super-resolution on truth that no training has seen.
+
+    The truth is sharper than the telescope of 28 cm that is aimed at. From it come the input, as HMI would have
+    recorded it, with noise; and the target, as the telescope of 28 cm would have. Always there is the synthetic Sun, in
+    scenes by seeds that no training takes; with `data` also what the recipes hold out of their files. Places, angles,
+    sub-pixel phases and noise are decided by the seed alone, so that tables can be compared.
+
+    Parameters
+    ----------
+    models : iterable of str or path, or dict, optional
+        Names of networks, paths of ONNX files, or "richardson-lucy" (minutes). A dict of names to them, or to
+        functions that take an image (y, x), float32, in units of the quiet Sun or in gauss, and return (2y, 2x), or
+        that and its standard deviation; a function may have a ``halo``, the input pixels that it needs around a patch.
+        Default: all shipped networks. Bicubic interpolation and the linear filter are always added.
+    observable : {"continuum", "magnetogram"}, optional
+        Of which truth; needed for functions. Default: whatever the networks are for.
+    data : path, optional
+        The folder of the files of the recipes ``continuum`` and ``magnetogram``.
+    patches : int, optional
+        Of each source, 48 by 48 input pixels.
+    seed : int, optional
+        Of places, angles, phases and noise.
+    other : bool, optional
+        Whether to add conditions that no training has seen: the Sun at mu = 0.7, larger structures, twice the noise,
+        and other point spread functions than the one that the networks remove.
+    device : {"auto", "cuda", "cpu"}, optional
+        Where the networks run.
+    progress : bool, optional
+        Show a progress bar.
+
+    Returns
+    -------
+    Benchmark
+
+    Raises
+    ------
+    ValueError
+        Where a model or an observable is unknown, or a function comes without `observable`.
+    FileNotFoundError
+        Where `data` lacks a file of the recipes.
+    ImportError
+        Where scikit-image is not installed: ``pip install 'sunpy_enhance[benchmark]'``.
+
+    Examples
+    --------
+    >>> from sunpy_enhance.validation import benchmark
+    >>> found = benchmark(["continuum-fast"], patches=2, other=False)  # doctest: +SKIP
+    >>> print(found.to_markdown())  # doctest: +SKIP
+    """
+    from tqdm import tqdm
+
+    from sunpy_enhance.training.recipe import read_recipe
+    from sunpy_enhance.validation.scenes import Scenes
+    from sunpy_enhance.validation.scores import evaluate
+
+    rows = []
+    for kind, methods in _methods(models, observable, device).items():
+        recipe = read_recipe(kind)
+        halo = max(method.halo for method in methods.values())
+        scenes = Scenes(recipe, data, number=patches, halo=halo, seed=seed)
+        cases = scenes.cases() if other else [scenes.held_out()]
+        for case in tqdm(cases, desc=kind, unit="case", disable=not progress):
+            results = evaluate(methods, case.patches, case.noise, seed=seed, **case.optics)
+            for source, by_method in results.items():
+                same = {"observable": kind, "truth": case.truth, "row": source}
+                rows += [same | {"method": name} | by_method[name] for name in [*methods, "bicubic"]]
+    return Benchmark(rows, {"patches": patches, "seed": seed, "data": data is not None, "other": other})
+
+
+class _Function:
+    """A function of one image as a method of `sunpy_enhance.validation.scores.evaluate`."""
+
+    def __init__(self, function):
+        self.function = function
+        self.given_halo = getattr(function, "halo", None)
+        self.halo = _HALO if self.given_halo is None else self.given_halo
+
+    def __call__(self, images):
+        from sunpy_enhance.validation.scores import crop
+
+        results = [self.function(image) for image in images]
+        several = isinstance(results[0], tuple)
+        stacks = [np.stack(part) for part in (zip(*results, strict=True) if several else [results])]
+        expected = tuple(2 * n for n in images.shape[1:])
+        if stacks[0].shape[1:] != expected:
+            msg = f"a method gives an image of shape {stacks[0].shape[1:]}, expected {expected}, twice the input"
+            raise ValueError(msg)
+        stacks = [crop(stack, 2 * self.halo) for stack in stacks]
+        return tuple(stacks) if several else stacks[0]
+
+
+class _Trained:
+    """A network as a method of `sunpy_enhance.validation.scores.evaluate`: run as users run it."""
+
+    def __init__(self, network):
+        self.network, self.halo = network, network.card.halo
+
+    def __call__(self, images):
+        from sunpy_enhance._network import apply_tiled
+        from sunpy_enhance.validation.scores import crop
+
+        card = self.network.card
+        # Of its two outputs, a network that tells its error gives both.
+        outputs = {"outputs": ("enhanced", "sigma")} if getattr(card, "uncertainty", None) else {}
+        if card.border == "pad" and card.multiple_of == 1:
+            results = [self.network(image, **outputs) for image in images]
+        else:
+            # A network that pads by itself gets as much around a patch as it would see in a frame.
+            results = [crop(np.array(apply_tiled(self.network, image, **outputs)), 2 * self.halo) for image in images]
+        return tuple(map(np.stack, zip(*results, strict=True))) if outputs else np.stack(results)
+
+
+def _richardson_lucy(kind):
+    from sunpy_enhance._pixels import bilinear, rows_of
+    from sunpy_enhance.optics import WachterPSF
+    from sunpy_enhance.richardson_lucy import deconvolve
+
+    signed = "offset" if kind == "magnetogram" else None
+
+    def restore(image):
+        fine = bilinear(rows_of(image, 0, len(image)))
+        return deconvolve(fine, WachterPSF(), 0.252, iterations=50, signed=signed)
+
+    return _Function(restore)
+
+
+def _methods(models, observable, device):
+    """Return {observable: {name: method}}, the linear filters last."""
+    from sunpy_enhance import available_models
+    from sunpy_enhance._network import load_network
+
+    kinds = ("continuum", "magnetogram")
+    if observable not in (None, *kinds):
+        msg = f"observable is {observable!r}, expected 'continuum' or 'magnetogram'"
+        raise ValueError(msg)
+    if isinstance(models, (str, Path)):
+        models = [models]
+    if not isinstance(models, dict):
+        models = {Path(str(model)).stem: model for model in models or available_models()}
+    found = {}
+    for name, model in models.items():
+        if isinstance(model, str) and model == "richardson-lucy":
+            for kind in [observable] if observable else kinds:
+                found.setdefault(kind, {})[name] = _richardson_lucy(kind)
+        elif callable(model):
+            if observable is None:
+                msg = f"the method {name} is a function: say what it restores with observable="
+                raise ValueError(msg)
+            found.setdefault(observable, {})[name] = _Function(model)
+        else:
+            network = load_network(model, device)
+            if observable in (None, network.card.observable):
+                found.setdefault(network.card.observable, {})[name] = _Trained(network)
+    for kind, methods in found.items():
+        linear = f"{kind}-linear"
+        if linear not in methods:
+            methods[linear] = _Trained(load_network(linear, device))
+    return found

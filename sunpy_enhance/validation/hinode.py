@@ -1,0 +1,280 @@
+"""An enhanced Map held against one of a larger telescope: Hinode's 50 cm, degraded to the 28 cm that is aimed at."""
+
+import dataclasses
+
+import numpy as np
+
+import astropy.units as u
+
+__all__ = ["Comparison", "compare"]
+
+# Arcsec within which the larger telescope's Map is continued by its mirror image.
+_MARGIN = 20.0
+# Images of different regions correlate by chance, but not by this much.
+_LOWEST_CORRELATION = 0.2
+# Below this share of the light the aperture of the reference passes too little to be divided by.
+_LOWEST_TRANSFER = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    enhanced, reference : sunpy.map.GenericMap
+        The part that both show, on the enhanced Map's pixels; the reference degraded, shifted, and NaN where it has
+        no data.
+    shift : astropy.units.Quantity
+        By how much (x, y) the reference was moved along the enhanced Map's pixel axes, in pixels.
+    correlation : float
+        Pearson's.
+    slope, intercept : float
+        Of the straight line enhanced = slope reference + intercept, by least squares.
+    contrast : dict
+        "enhanced" and "reference" to the standard deviation over the mean; of a field, the standard deviation in the
+        Map's unit.
+    used : numpy.ndarray of bool
+        Pixels that the figures are of.
+    """
+
+    enhanced: object = dataclasses.field(repr=False)
+    reference: object = dataclasses.field(repr=False)
+    shift: u.Quantity
+    correlation: float
+    slope: float
+    intercept: float
+    contrast: dict
+    used: np.ndarray = dataclasses.field(repr=False)
+
+    def __str__(self):
+        x, y = self.shift.value
+        told = ", ".join(f"{name} {value:.4g}" for name, value in self.contrast.items())
+        return (
+            f"{self.used.sum():,} pixels, reference shifted by ({x:+.2f}, {y:+.2f}) pixels: correlation "
+            f"{self.correlation:.4f}, slope {self.slope:.3f}, contrast {told}"
+        )
+
+    def plot(self):
+        """Draw both side by side, and one against the other.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from sunpy_enhance.validation._figures import compare_page
+
+        return compare_page(self)
+
+
+@u.quantity_input
+def compare(
+    enhanced,
+    reference_map,
+    *,
+    aperture: u.cm = 50 * u.cm,
+    target: u.cm = 28 * u.cm,
+    largest_shift: u.arcsec = 10 * u.arcsec,
+):
+    """Compare an enhanced Map with one of a larger telescope, such as Hinode's.
+
+    The reference is degraded to the aperture that enhanced Maps are of: its transfer function is multiplied by the
+    quotient of the two (unobstructed) apertures'. It is brought onto the enhanced Map's pixels by the headers, with
+    the Sun's rotation between the two times, and moved by the shift that a cross-correlation finds: pointing is known
+    to seconds of arc at best.
+
+    Parameters
+    ----------
+    enhanced : sunpy.map.GenericMap
+        Output of `sunpy_enhance.enhance_map`.
+    reference_map : sunpy.map.GenericMap
+        Of Hinode/SOT BFI (0.109 arcsec) or SP (0.16 or 0.30 arcsec), or of any other telescope larger than `target`:
+        with helioprojective coordinates, its scale and rotation, taken within minutes of the other.
+    aperture : astropy.units.Quantity, optional
+        Diameter of the telescope of the reference; pass `target` for a reference that needs no degradation.
+    target : astropy.units.Quantity, optional
+        Diameter of the telescope that the enhanced Map is an image of.
+    largest_shift : astropy.units.Quantity, optional
+        How far to look.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        Where the reference's telescope is smaller, the Maps do not overlap by at least 32 pixels along both axes, or
+        nothing in common is found within the largest shift.
+
+    Notes
+    -----
+    Where the reference has coarser pixels than the enhanced Map, as SP's fast maps of 0.30 arcsec have, it lacks some
+    of the finest structure that a telescope of `target` shows; nothing makes up for that.
+    """
+    if aperture < target:
+        msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
+        raise ValueError(msg)
+    part, image = _onto_one_grid(_degrade(reference_map, aperture, target), enhanced)
+    ours = np.array(part.data, dtype=float)
+    if part.mask is not None:
+        ours[part.mask] = np.nan
+    pixels = (largest_shift / abs(enhanced.scale.axis1)).to_value(u.pix)
+    shift = _find_shift(ours, image, pixels)
+    moved = _move(image, shift)
+    used = np.isfinite(ours) & np.isfinite(moved)
+    a, b = moved[used], ours[used]
+    slope, intercept = np.polyfit(a, b, 1)
+    signed = a.min() < 0
+    contrast = {
+        name: float(values.std() / (1 if signed else values.mean()))
+        for name, values in (("enhanced", b), ("reference", a))
+    }
+    return Comparison(
+        enhanced=part,
+        reference=part._new_instance(moved.astype(np.float32), part.meta),
+        shift=shift[::-1] * u.pix,
+        correlation=float(np.corrcoef(a, b)[0, 1]),
+        slope=float(slope),
+        intercept=float(intercept),
+        contrast=contrast,
+        used=used,
+    )
+
+
+def _degrade(reference, aperture, target):
+    """Return what the smaller aperture would have seen; NaN stay NaN, and count as the nearest value for the others."""
+    from scipy import fft
+
+    from sunpy_enhance.optics import AiryPSF, transfer_function
+
+    data = np.asarray(reference.data, np.float32)
+    finite = np.isfinite(data)
+    if not finite.any():
+        msg = "the reference has no finite pixel, expected an image"
+        raise ValueError(msg)
+    if aperture == target:
+        return reference._new_instance(data, reference.meta)
+    data = _fill(data)
+    wavelength = {}
+    if reference.meta.get("wavelnth"):
+        wavelength = {"wavelength": reference.wavelength.to_value(u.AA)}
+    scales = [abs(axis.to_value(u.arcsec / u.pix)) for axis in (reference.scale.axis2, reference.scale.axis1)]
+    pads = []
+    for size, scale in zip(data.shape, scales, strict=True):
+        before = min(int(_MARGIN / scale), size)
+        pads.append((before, fft.next_fast_len(size + 2 * before, real=True) - size - before))
+    padded = np.pad(data, pads, mode="symmetric")
+    # SP's maps have other steps along the slit than across it: frequencies are those of each axis.
+    psfs = [AiryPSF(diameter.to_value(u.m), **wavelength) for diameter in (target, aperture)]
+    if scales[0] == scales[1]:
+        small, large = (transfer_function(psf, padded.shape, scales[0]) for psf in psfs)
+    else:
+        qy, qx = fft.fftfreq(padded.shape[0], scales[0]), fft.rfftfreq(padded.shape[1], scales[1])
+        small, large = (psf.transfer(np.hypot(qy[:, None], qx) / u.arcsec) for psf in psfs)
+    passed = large > _LOWEST_TRANSFER
+    spectrum = fft.rfft2(padded) * np.where(passed, small / np.where(passed, large, 1), 0)
+    (y, _), (x, _) = pads
+    result = fft.irfft2(spectrum, s=padded.shape)[y : y + data.shape[0], x : x + data.shape[1]]
+    result[~finite] = np.nan
+    return reference._new_instance(result.astype(np.float32), reference.meta)
+
+
+def _onto_one_grid(reference, enhanced):
+    """Return the part of the enhanced Map that the reference shows, and the reference's image on its pixels."""
+    from reproject import reproject_interp
+
+    from sunpy.coordinates import propagate_with_solar_surface
+
+    # Along the border, as the corners of a turned frame are not the outermost in x and y.
+    along, across = np.tile(np.linspace(0, 1, 9), 4), np.repeat([0, 1], 9)
+    edges = np.concatenate([along[:18], across]), np.concatenate([across, along[:18]])
+    pixels = [edge * (n - 1) * u.pix for edge, n in zip(edges, reference.data.shape[::-1], strict=True)]
+    # Where the times differ, the Sun has turned.
+    with propagate_with_solar_surface():
+        x, y = (v.to_value(u.pix) for v in enhanced.world_to_pixel(reference.pixel_to_world(*pixels)))
+        limits = [
+            (max(int(np.floor(np.nanmin(v))), 0), min(int(np.ceil(np.nanmax(v))), n - 1))
+            for v, n in zip((x, y), enhanced.data.shape[::-1], strict=True)
+        ]
+        size = [max(last - first + 1, 0) for first, last in limits]
+        if min(size) < 32:
+            msg = (
+                f"the Maps have {size[0]} x {size[1]} pixels in common, expected at least 32 x 32: "
+                "check the pointing in the reference's header"
+            )
+            raise ValueError(msg)
+        first, last = ([axis[i] for axis in limits] * u.pix for i in (0, 1))
+        part = enhanced.submap(first, top_right=last)
+        onto = {"output_projection": part.wcs, "shape_out": part.data.shape}
+        image, _ = reproject_interp((_fill(reference.data), reference.wcs), order="bicubic", **onto)
+        gaps = ~np.isfinite(reference.data)
+        if gaps.any():  # which a spline would spread over everything
+            gaps, _ = reproject_interp((gaps.astype(float), reference.wcs), order="bilinear", **onto)
+            image[~(gaps < 1e-3)] = np.nan
+    return part, image
+
+
+def _find_shift(ours, other, largest):
+    """Return by how many pixels (y, x) `other` has to be moved, to a hundredth, from the peak of a correlation.
+
+    Whole pixels from the cross-correlation; then the maximum of Pearson's coefficient itself, as gaps, borders and
+    different means bias what a Fourier transform finds.
+    """
+    from scipy import fft, ndimage, optimize
+
+    both = np.isfinite(ours) & np.isfinite(other)
+    fields = [np.where(both, one - np.mean(one[both]), 0) for one in (ours, other)]
+    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in ours.shape))
+    shape = [fft.next_fast_len(2 * n) for n in ours.shape]
+    spectra = [fft.rfft2(one * window, s=shape) for one in fields]
+    correlation = fft.irfft2(spectra[0] * spectra[1].conj(), s=shape)
+    reach = [min(int(largest), n // 3) for n in ours.shape]
+    near = np.roll(correlation, reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
+    peak = np.array(np.unravel_index(np.argmax(near), near.shape)) - reach
+    if np.any(np.abs(peak) >= reach):
+        msg = (
+            f"the best shift found is the largest that was allowed, {tuple(map(int, peak[::-1]))} pixels: "
+            "check that both show the same region, or give a larger largest_shift="
+        )
+        raise ValueError(msg)
+
+    filled = _fill(other)
+    coefficients = ndimage.spline_filter(filled, order=3, mode="mirror")
+    margin = [abs(int(p)) + 3 for p in peak]
+    inner = tuple(slice(m, n - m) for m, n in zip(margin, ours.shape, strict=True))
+
+    def difference(shift):
+        moved = ndimage.shift(coefficients, shift, order=3, mode="mirror", prefilter=False)
+        good = both[inner] & np.isfinite(ours[inner])
+        return 1 - np.corrcoef(ours[inner][good], moved[inner][good])[0, 1]
+
+    options = {"xatol": 1e-3, "fatol": 1e-9, "initial_simplex": peak + np.array([[0, 0], [0.4, 0], [0, 0.4]])}
+    best = optimize.minimize(difference, peak.astype(float), method="Nelder-Mead", options=options)
+    if 1 - best.fun < _LOWEST_CORRELATION:
+        msg = (
+            f"the best correlation within the largest shift is {1 - best.fun:.2f}: "
+            "check that both show the same region, or give a larger largest_shift="
+        )
+        raise ValueError(msg)
+    return best.x
+
+
+def _fill(image):
+    from scipy import ndimage
+
+    bad = ~np.isfinite(image)
+    if not bad.any():
+        return image
+    nearest = ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
+    return image[tuple(nearest)]
+
+
+def _move(image, shift):
+    """Move an image by a fraction of pixels; NaN come along, and come in at the border."""
+    from scipy import ndimage
+
+    moved = ndimage.shift(_fill(image), shift, order=3, mode="mirror")
+    gone = ndimage.shift((~np.isfinite(image)).astype(float), shift, order=1, mode="constant", cval=1)
+    moved[gone > 1e-3] = np.nan
+    return moved

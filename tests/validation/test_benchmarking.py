@@ -1,0 +1,116 @@
+"""The benchmark, with methods that are known."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import granulation
+
+pytest.importorskip("skimage", reason="SSIM needs scikit-image")
+
+from sunpy_enhance._network import apply_tiled, load_network
+from sunpy_enhance.cli import main
+from sunpy_enhance.training import dataset, sources
+from sunpy_enhance.validation import benchmark, benchmarking, scenes
+from sunpy_enhance.validation.scores import Bicubic
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Small scenes, to save time."""
+
+    def drawn(observable, kind, **options):
+        return sources.synthetic_truth(observable, kind, **({"shape": (256, 256)} | options))
+
+    monkeypatch.setattr(scenes, "synthetic_truth", drawn)
+
+
+def double(image):
+    return image.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def test_functions_and_networks_side_by_side():
+    models = {"nearest": double, "sure": lambda image: (double(image), np.full(2 * np.array(image.shape), 1e6))}
+    found = benchmark(models, observable="magnetogram", patches=3, other=False)
+    methods = [row["method"] for row in found.rows if row["row"] == "synthetic spot"]
+    assert methods == ["nearest", "sure", "magnetogram-linear", "bicubic"]
+    by_method = {row["method"]: row for row in found.rows if row["row"] == "synthetic spot"}
+    assert by_method["nearest"]["rms"] == by_method["sure"]["rms"]
+    assert by_method["sure"]["coverage_1"] == 1
+    assert by_method["magnetogram-linear"]["psnr"] > by_method["bicubic"]["psnr"] > by_method["nearest"]["psnr"]
+    assert "within 1 sigma [%]" in found.table("magnetogram")[0]
+    assert found.observables == ["magnetogram"]
+
+
+def test_the_same_seed_gives_the_same_table():
+    one, same, other = (benchmark(["continuum-linear"], patches=2, other=False, seed=seed) for seed in (1, 1, 2))
+    assert one.rows == same.rows
+    assert one.rows != other.rows
+    assert {row["truth"] for row in one.rows} == {"held out"}
+
+
+def test_held_out_scenes_have_seeds_that_no_training_takes(monkeypatch):
+    seeds = []
+    original = scenes.synthetic_truth
+    monkeypatch.setattr(
+        scenes, "synthetic_truth", lambda *a, seed, **k: seeds.append(seed) or original(*a, seed=seed, **k)
+    )
+    benchmark(["continuum-linear"], patches=1)
+    assert min(seeds) >= dataset.HELD_OUT_SEEDS
+
+
+@pytest.mark.parametrize("name", ["continuum", "own"])
+def test_networks_give_what_users_get(networks, name):
+    image = granulation((40, 36)).astype(np.float32)
+    network = load_network(networks[name], "cpu")
+    method = benchmarking._Trained(network)
+    inner = image[8 : 32 + 4, 6 : 28 + 2]
+    restored = method(np.stack([inner, inner]))
+    assert restored.shape == (2, 48, 40)
+    np.testing.assert_allclose(restored[1], apply_tiled(network, image)[20:68, 16:56], atol=1e-6)
+
+
+def test_a_function_with_a_halo_sees_no_more():
+    images = np.stack([granulation((24, 28), seed) for seed in range(2)]).astype(np.float32)
+
+    def restore(image):
+        assert image.shape == (24, 28)
+        return double(image)
+
+    restore.halo = 4
+    assert benchmarking._Function(restore)(images).shape == (2, 32, 40)
+    with pytest.raises(ValueError, match=r"shape \(24, 28\), expected \(48, 56\)"):
+        benchmarking._Function(lambda image: image)(images)
+
+
+def test_bicubic_keeps_a_parabola():
+    x = np.arange(20.0)
+    image = (x[:, None] ** 2 + x).astype(np.float32)
+    fine = (np.arange(4, 36) - 0.5) / 2
+    np.testing.assert_allclose(Bicubic()(image[None])[0], fine[:, None] ** 2 + fine, rtol=1e-5)
+
+
+def test_what_is_unknown_is_refused():
+    with pytest.raises(ValueError, match="the method mine is a function: say what it restores"):
+        benchmark({"mine": double})
+    with pytest.raises(ValueError, match="observable is 'doppler'"):
+        benchmark(observable="doppler")
+    with pytest.raises(ValueError, match="there is no model 'sharp'"):
+        benchmark(["sharp"])
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        benchmark(["continuum-linear"], data="nowhere", patches=1)
+
+
+def test_command(tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["benchmark", "continuum-fast", "--patches", "2", "--held-out-only", "--outdir", str(out)]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "| held out | synthetic quiet | continuum-fast |" in printed
+    assert {path.name for path in out.iterdir()} == {"continuum.csv", "continuum.png", "benchmark.md", "benchmark.json"}
+    rows = json.loads((out / "benchmark.json").read_text())["rows"]
+    with (out / "continuum.csv").open(newline="") as stream:
+        told = list(csv.DictReader(stream))
+    assert len(told) == len(rows)
+    assert told[0]["RMS [%]"] == f"{100 * rows[0]['rms']:.3f}"

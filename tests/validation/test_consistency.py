@@ -1,0 +1,140 @@
+"""What the check of an enhanced Map finds, where what is wrong with it is known."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import QUIET, make_map, small_disk, smooth_noise
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_enhance import enhance_map, richardson_lucy
+from sunpy_enhance.cli import main
+from sunpy_enhance.optics import AiryPSF, WachterPSF, redegrade_image
+from sunpy_enhance.validation import bicubic, check
+
+
+def pair(observable, shape=(120, 130), *, error=0.0, noise=0.0, **keywords):
+    """An "enhanced" Map and what HMI sees of it, with an error of its level and noise."""
+    fine = smooth_noise(tuple(2 * n for n in shape), 5)
+    fine = 300 * fine if observable == "magnetogram" else QUIET[observable] * (1 + 0.05 * fine)
+    seen = redegrade_image(fine.astype(np.float32), 0.252)
+    seen = seen - error + noise * np.random.default_rng(0).standard_normal(shape)
+    smap = make_map(observable, data=seen.astype(np.float32), **keywords)
+    enhanced = enhance_map(smap)
+    return enhanced._new_instance(fine.astype(np.float32), enhanced.meta), smap
+
+
+@pytest.mark.parametrize("observable", ["noLimbDark", "magnetogram"])
+def test_noise_is_what_is_left_of_truth(observable):
+    sigma = 10.0 if observable == "magnetogram" else 1e-3
+    enhanced, smap = pair(observable, noise=sigma)
+    found = check(enhanced, smap)
+    assert found.noise == sigma
+    assert found.model == enhanced.meta["enhmodel"]
+    assert found.chi_square == pytest.approx(1, abs=0.05)
+    assert found.regimes["all"]["rms"] == pytest.approx(sigma, rel=0.05)
+    assert abs(found.regimes["all"]["bias"]) < 0.05 * sigma
+    assert sum(one["pixels"] for name, one in found.regimes.items() if name != "all") == found.used.sum()
+    frequency, power = found.spectra["residual"]
+    np.testing.assert_allclose(power[5:].mean(), (sigma * 0.504) ** 2, rtol=0.1)
+    assert frequency.max() < 0.5 / 0.504
+
+
+def test_an_error_of_the_level_is_bias_and_chi_square():
+    enhanced, smap = pair("magnetogram", error=20.0, noise=10.0)
+    found = check(enhanced, smap)
+    assert found.regimes["all"]["bias"] == pytest.approx(20, abs=0.5)
+    assert found.chi_square == pytest.approx(5, rel=0.05)
+    assert found.levels["mean"]["after"] - found.levels["mean"]["before"] == pytest.approx(20, abs=0.5)
+    assert check(enhanced, smap, noise=20 * u.G).chi_square == pytest.approx(5 / 4, rel=0.05)
+    np.testing.assert_allclose(np.nanmean(found.residual.data), 20, atol=0.5)
+    assert found.residual.data.shape == smap.data.shape
+
+
+def test_flux_is_that_of_the_pixels():
+    enhanced, smap = pair("magnetogram")
+    levels = check(enhanced, smap).levels
+    side = np.deg2rad(0.504 / 3600) * smap.meta["dsun_obs"] * 100
+    assert levels["net_flux"]["before"] == pytest.approx(smap.data.sum(dtype=float) * side**2, rel=1e-6)
+    unsigned = np.abs(enhanced.data).sum(dtype=float) * side**2 / 4
+    assert levels["unsigned_flux"]["after"] == pytest.approx(unsigned, rel=1e-6)
+
+
+def test_limb_darkened_counts_are_in_units_of_the_quiet_sun():
+    enhanced, smap = pair("continuum", noise=50.0)
+    found = check(enhanced, smap)
+    assert found.levels["mean"]["before"] == pytest.approx(1, abs=0.02)
+    assert found.chi_square == pytest.approx(1, rel=0.1)  # 50 of 5e4
+    assert np.nanstd(found.residual.data) == pytest.approx(50, rel=0.05)
+    relative = check(enhanced, smap, noise=2e-3 * u.dimensionless_unscaled)
+    assert relative.noise == 2e-3
+    assert check(enhanced, smap, noise=100 * u.DN / u.s).noise == pytest.approx(2e-3, rel=0.02)
+
+
+def test_only_what_was_enhanced_far_from_borders_is_used():
+    data = (5e4 * (1 + 0.03 * smooth_noise((320, 320), 2))).astype(np.float32)
+    data[160:162, 100:102] = np.nan
+    smap = make_map("noLimbDark", data=data / np.float32(5e4), **small_disk(150))
+    enhanced = enhance_map(smap)
+    found = check(enhanced, smap)
+    reach = int(np.ceil(8 / 0.504))
+    flagged = enhanced.mask.reshape(320, 2, 320, 2).any(axis=(1, 3))
+    assert not (found.used & flagged).any()
+    assert not found.used[:reach].any()
+    assert not found.used[160 - 24 : 160 + 24, 101].any()
+    assert found.used.sum() > 2000
+    assert np.array_equal(np.isfinite(found.residual.data), found.used)
+    # A file has no mask: what was enhanced is known from its header.
+    unmasked = enhanced._new_instance(enhanced.data, enhanced.meta)
+    assert np.array_equal(check(unmasked, smap).used, found.used)
+
+
+def test_what_is_not_a_network_is_judged_as_well():
+    for observable in ("noLimbDark", "magnetogram"):
+        smap = make_map(observable, (80, 80))
+        for method in (bicubic, richardson_lucy):
+            found = check(method(smap), smap)
+            assert found.model == method(smap).meta["enhmodel"]
+            assert np.isfinite(found.chi_square)
+
+
+def test_maps_that_do_not_belong_together_are_refused(networks):
+    smap = make_map("magnetogram", (80, 80))
+    enhanced = enhance_map(smap)
+    with pytest.raises(ValueError, match="not of the same frame: the enhanced one has shape"):
+        check(enhanced, make_map("magnetogram", (80, 82)))
+    with pytest.raises(ValueError, match="crpix1"):
+        check(enhanced, make_map("magnetogram", (80, 80), crpix1=50))
+    with pytest.raises(ValueError, match="not of the same frame"):
+        check(enhanced, make_map("magnetogram", (80, 80), **{"date-obs": "2011-02-15T02:58:12.30"}))
+    with pytest.raises(ValueError, match="no ENHMODEL"):
+        check(smap.resample([160, 160] * u.pix), smap)
+    unknown = sunpy.map.Map(enhanced.data, {**enhanced.meta, "enhmodel": "mine"})
+    with pytest.raises(ValueError, match="network 'mine' of the enhanced Map is not known"):
+        check(unknown, smap)
+    assert check(unknown, smap, model="magnetogram").model == "magnetogram"
+    own = enhance_map(smap, model=networks["magnetogram"])
+    with pytest.raises(ValueError, match="card of tiny has no psf: give it with psf="):
+        check(own, smap, model=networks["magnetogram"])
+    optics = {"psf": WachterPSF(), "target": AiryPSF()}
+    assert check(own, smap, model=networks["magnetogram"], **optics).model == "tiny"
+    with pytest.raises(ValueError, match="no pixel is left"):
+        check(enhanced, smap, border=30 * u.arcsec)
+
+
+def test_command(tmp_path, capsys):
+    smap = make_map("magnetogram", (80, 80))
+    smap.save(tmp_path / "before.fits")
+    enhance_map(smap).save(tmp_path / "after.fits")
+    assert main(["check", str(tmp_path / "before.fits"), str(tmp_path / "after.fits")]) == 0
+    printed = capsys.readouterr().out
+    for word in ("chi-square", "weak", "unsigned flux [Mx]"):
+        assert word in printed
+    told = json.loads((tmp_path / "after_check.json").read_text())
+    assert told["regimes"]["all"]["pixels"] == 48 * 48
+    assert (tmp_path / "after_check.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["check", str(tmp_path / "after.fits"), str(tmp_path / "before.fits")]) == 1
+    assert "enhanced already" in capsys.readouterr().err

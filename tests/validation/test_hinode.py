@@ -1,0 +1,113 @@
+"""The comparison with a larger telescope, on references that the test degrades, turns and shifts itself."""
+
+import numpy as np
+import pytest
+from conftest import hmi_header, smooth_noise
+from scipy import ndimage
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_enhance.optics import AiryPSF, degrade
+from sunpy_enhance.validation import compare
+
+TRUTH_SCALE = 0.084
+SHAPE = (180, 200)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Structure of the Sun that even the smaller telescope sees, and finer one, about the middle of a plane."""
+    return 1 + 0.1 * smooth_noise((1000, 1000), 3) + 0.05 * smooth_noise((1000, 1000), 8, seed=1)
+
+
+def seen(truth, diameter, plate_scale, shape, *, turn=0.0, centre=(0.0, 0.0), level=1000.0, steps=1.0):
+    """A Map of the truth: rotated by `turn` degrees, its centre at `centre` arcsec."""
+    blurred = degrade(truth, AiryPSF(diameter), TRUTH_SCALE, periodic=True)
+    angle = np.deg2rad(turn)
+    rows, columns = np.indices(shape, float)
+    x, y = (columns - (shape[1] - 1) / 2) * plate_scale * steps, (rows - (shape[0] - 1) / 2) * plate_scale
+    west = np.cos(angle) * x - np.sin(angle) * y + centre[0]
+    north = np.sin(angle) * x + np.cos(angle) * y + centre[1]
+    places = [v / TRUTH_SCALE + (len(truth) - 1) / 2 for v in (north, west)]
+    image = level * ndimage.map_coordinates(blurred, places, order=5, mode="grid-wrap")
+    header = hmi_header(
+        "noLimbDark",
+        shape,
+        cdelt1=plate_scale * steps,
+        cdelt2=plate_scale,
+        crval1=centre[0],
+        crval2=centre[1],
+        crota2=turn,
+    )
+    return sunpy.map.Map(image.astype(np.float32), header)
+
+
+@pytest.fixture(scope="module")
+def enhanced(truth):
+    return seen(truth, 0.28, 0.252, SHAPE, level=2.0)
+
+
+@pytest.mark.parametrize("plate_scale", [0.109, 0.16, 0.3])
+def test_scale_rotation_and_aperture_are_those_of_the_header(truth, enhanced, plate_scale):
+    n = int(40 / plate_scale)
+    reference = seen(truth, 0.5, plate_scale, (n, n), turn=23.0, centre=(3.0, -2.0))
+    found = compare(enhanced, reference)
+    np.testing.assert_allclose(found.shift.to_value(u.pix), 0, atol=0.05)
+    assert found.correlation > (0.999 if plate_scale < 0.2 else 0.99)
+    assert found.slope == pytest.approx(2 / 1000, rel=0.02)
+    assert found.contrast["enhanced"] == pytest.approx(found.contrast["reference"], rel=0.02)
+    undegraded = compare(enhanced, reference, aperture=28 * u.cm)
+    assert undegraded.contrast["reference"] > 1.05 * found.contrast["reference"]
+
+
+@pytest.mark.parametrize("error", [(0.0, 0.0), (1.37, -2.21), (-6.0, 4.7)])
+def test_an_error_of_the_pointing_is_found(truth, enhanced, error):
+    reference = seen(truth, 0.5, 0.16, (240, 250), turn=180.0)
+    wrong = sunpy.map.Map(reference.data, {**reference.meta, "crval1": error[0], "crval2": error[1]})
+    found = compare(enhanced, wrong)
+    np.testing.assert_allclose(found.shift.to_value(u.pix), -np.array(error) / 0.252, atol=0.05)
+    assert found.correlation > 0.999
+    assert found.reference.data.shape == found.enhanced.data.shape == found.used.shape
+    figure = found.plot()
+    assert len(figure.axes) >= 3
+    assert f"{found.correlation:.4f}" in str(found)
+
+
+def test_noise_and_gaps_do_not_move_it(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    data = reference.data + 20 * np.random.default_rng(0).standard_normal(reference.data.shape)
+    data[100:110, 50:200] = np.nan
+    shifted = sunpy.map.Map(data.astype(np.float32), {**reference.meta, "crval1": 0.8, "crval2": 0.4})
+    found = compare(enhanced, shifted)
+    np.testing.assert_allclose(found.shift.to_value(u.pix), [-0.8 / 0.252, -0.4 / 0.252], atol=0.05)
+    assert found.used.sum() < found.used.size
+    assert np.isnan(found.reference.data).any()
+
+
+def test_other_steps_along_the_slit_are_no_obstacle(truth, enhanced):
+    found = compare(enhanced, seen(truth, 0.5, 0.16, (240, 220), steps=0.92))
+    np.testing.assert_allclose(found.shift.to_value(u.pix), 0, atol=0.05)
+    assert found.correlation > 0.999
+
+
+def test_the_mask_of_the_enhanced_map_is_left_out(truth, enhanced):
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :100] = True
+    masked = sunpy.map.Map(np.where(mask, 99, enhanced.data).astype(np.float32), enhanced.meta, mask=mask)
+    found = compare(masked, seen(truth, 0.5, 0.16, (240, 250)))
+    assert found.correlation > 0.999
+    assert not found.used[:, :30].any()
+
+
+def test_what_cannot_be_compared_is_refused(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    with pytest.raises(ValueError, match="expected at least the 28.0 cm"):
+        compare(enhanced, reference, aperture=20 * u.cm)
+    far = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 300.0})
+    with pytest.raises(ValueError, match="pixels in common, expected at least 32 x 32"):
+        compare(enhanced, far)
+    off = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 6.0})
+    with pytest.raises(ValueError, match="check that both show the same region"):
+        compare(enhanced, off, largest_shift=3 * u.arcsec)
