@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter", "Restored", "crop"]
+__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter", "crop"]
 
 # About the middle between the umbra and the brightest granules, in units of the quiet Sun.
 MEAN_INTENSITY = 0.75
@@ -249,7 +249,7 @@ class Hybrid(nn.Module):
         return functional.pixel_shuffle(self.restore(images).phases, 2) * self.constant
 
     def restore(self, images):
-        """Return what comes before the last step of ``forward``, as `Restored`."""
+        """Return what comes before the last step of ``forward``, as a named tuple."""
         images = images / self.constant
         linear = self.linear(images)
         images = crop(images, self.linear.halo)
