@@ -376,7 +376,6 @@ def test_plot_settings_are_kept(enhance):
         ({"device": "tpu"}, ValueError, "device is 'tpu', expected one of"),
         ({"model": "unknown"}, ValueError, "no model 'unknown': choose one of continuum, .*magnetogram"),
         ({"model": "missing.onnx"}, FileNotFoundError, "missing.onnx does not exist"),
-        ({"uncertainty": True}, ValueError, "the network tiny does not tell its error: leave uncertainty= out"),
         ({"tile_size": 31}, ValueError, "tile_size is 31"),
         ({"tile_size": 64.0}, TypeError, "tile_size is a float"),
         ({"tile_size": True}, TypeError, "tile_size is a bool"),
