@@ -421,7 +421,8 @@ def test_import_is_light():
 
 
 def test_public_names():
-    assert set(sunpy_enhance.__all__) == {"enhance_map", "available_models", "ModelCard", "__version__", "__citation__"}
+    functions = {"enhance_map", "available_models", "richardson_lucy"}
+    assert set(sunpy_enhance.__all__) == functions | {"ModelCard", "__version__", "__citation__"}
     assert "10.1051/0004-6361/201731344" in sunpy_enhance.__citation__
     assert sunpy_enhance.__version__[0].isdigit()
 
