@@ -24,7 +24,7 @@ print(found)
 # A chi-square well above 1 says that the result contradicts the data; one well below that it has kept their noise. The
 # page shows where, and at which scales.
 
-found.plot()
+found.plot(plt.figure(figsize=(12, 8), layout="constrained"))
 
 ###############################################################################
 # The same for the others. Interpolation alone leaves the telescope in the image, and its residual says so. The

@@ -37,6 +37,6 @@ for source in dict.fromkeys(row["row"] for row in found.rows):
 # The figure shows how much better than interpolation each is, how much of the power it restores, and whether it agrees
 # with the data.
 
-found.plot("continuum")
+found.plot("continuum", plt.figure(figsize=(13, 4), layout="constrained"))
 
 plt.show()

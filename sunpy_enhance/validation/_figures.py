@@ -34,11 +34,11 @@ def show(axes, data, *, low, high, cmap="gray", title=""):
     return image
 
 
-def check_page(found):
+def check_page(found, figure=None):
     """Draw a `~sunpy_enhance.validation.Check`: both images, the residual, spectra and figures."""
     magnetic = found.observable == "magnetogram"
     unit = str(found.smap.unit or "") if found.smap.unit is not None else ""
-    figure = new_figure((12, 8))
+    figure = figure or new_figure((12, 8))
     mosaic = figure.subplot_mosaic("ABC;DEF")
     inner = found.smap.data[found.used]
     if magnetic:
@@ -87,7 +87,7 @@ def _draw_distribution(axes, found, residual):
     axes.legend(fontsize="small")
 
 
-def benchmark_page(rows, observable):
+def benchmark_page(rows, observable, figure=None):
     """Draw the rows of a `~sunpy_enhance.validation.Benchmark`: gain over bicubic interpolation, and power."""
     sources = list(dict.fromkeys((row["truth"], row["row"]) for row in rows))
     methods = [name for name in dict.fromkeys(row["method"] for row in rows) if name != "bicubic"]
@@ -97,7 +97,7 @@ def benchmark_page(rows, observable):
         "power at 0.5-1 cycles/arcsec over the truth's": lambda one, base: one["power_1.0"],  # noqa: ARG005
         "residual / noise": lambda one, base: np.sqrt(one.get("chi_square", np.nan)),  # noqa: ARG005
     }
-    figure = new_figure((13, 1.2 + 0.32 * len(sources)))
+    figure = figure or new_figure((13, 1.2 + 0.32 * len(sources)))
     places = np.arange(len(sources))[::-1]
     for axes, (label, value) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
         for number, method in enumerate(methods):
@@ -114,12 +114,12 @@ def benchmark_page(rows, observable):
     return figure
 
 
-def compare_page(found):
+def compare_page(found, figure=None):
     """Draw a `~sunpy_enhance.validation.Comparison`: both images, and one against the other."""
     ours, theirs = found.enhanced.data, found.reference.data
     a, b = theirs[found.used], ours[found.used]
     low, high = np.percentile(np.concatenate([a, b]), [0.1, 99.9])
-    figure = new_figure((13, 4.4))
+    figure = figure or new_figure((13, 4.4))
     axes = figure.subplots(1, 3)
     for one, data, name in ((axes[0], ours, "enhanced"), (axes[1], theirs, "reference")):
         image = show(one, data, low=low, high=high, title=f"{name}, contrast {found.contrast[name]:.4g}")

@@ -67,12 +67,14 @@ class Benchmark:
             lines += [f"## {observable}", "", *(f"| {' | '.join(one)} |" for one in shown), ""]
         return "\n".join(lines)
 
-    def plot(self, observable):
+    def plot(self, observable, figure=None):
         """Draw how much better than bicubic interpolation the methods are, and how much power they restore.
 
         Parameters
         ----------
         observable : {"continuum", "magnetogram"}
+        figure : matplotlib.figure.Figure, optional
+            An empty one to draw on; by default a new one, which pyplot does not know of.
 
         Returns
         -------
@@ -80,7 +82,7 @@ class Benchmark:
         """
         from sunpy_enhance.validation._figures import benchmark_page
 
-        return benchmark_page([row for row in self.rows if row["observable"] == observable], observable)
+        return benchmark_page([row for row in self.rows if row["observable"] == observable], observable, figure)
 
     def write(self, folder):
         """Write OBSERVABLE.csv and OBSERVABLE.png, benchmark.md, and every figure in benchmark.json.

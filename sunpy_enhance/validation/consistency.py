@@ -77,8 +77,13 @@ class Check:
         kept = ("observable", "model", "noise", "regimes", "levels")
         return {key: getattr(self, key) for key in kept} | {"chi_square": self.chi_square, "spectra": spectra}
 
-    def plot(self):
+    def plot(self, figure=None):
         """Draw it on one page.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            An empty one to draw on; by default a new one, which pyplot does not know of.
 
         Returns
         -------
@@ -86,7 +91,7 @@ class Check:
         """
         from sunpy_enhance.validation._figures import check_page
 
-        return check_page(self)
+        return check_page(self, figure)
 
 
 @u.quantity_input

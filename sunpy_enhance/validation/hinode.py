@@ -55,8 +55,13 @@ class Comparison:
             f"{self.correlation:.4f}, slope {self.slope:.3f}, contrast {told}"
         )
 
-    def plot(self):
+    def plot(self, figure=None):
         """Draw both side by side, and one against the other.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            An empty one to draw on; by default a new one, which pyplot does not know of.
 
         Returns
         -------
@@ -64,7 +69,7 @@ class Comparison:
         """
         from sunpy_enhance.validation._figures import compare_page
 
-        return compare_page(self)
+        return compare_page(self, figure)
 
 
 @u.quantity_input

@@ -91,7 +91,7 @@ def score(restored, truth, plate_scale):
     )
     result = {
         "rms": rms,
-        "psnr": 20 * np.log10(peak / rms),
+        "psnr": 20 * np.log10(peak / rms) if rms else np.inf,
         "ssim": similarity,
         "correlation": np.corrcoef(restored.ravel(), truth.ravel())[0, 1],
         "contrast": restored.std() / truth.std(),
