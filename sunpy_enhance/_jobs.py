@@ -14,7 +14,7 @@ from ._files import complete_file, read_complete_header, read_map, write_map
 from ._inputs import Source
 from ._network import load_network
 from .enhance import enhance_map
-from .models import resolve
+from .models import choices, model_for, resolve
 
 __all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
 
@@ -106,7 +106,7 @@ def _do(job):
     enhanced.meta["enhargs"] = with_options
     residual = math.nan
     if job.residual:
-        card = load_network(job.model or enhanced.meta["enhmodel"], job.device).card
+        card = load_network(model_for(smap, job.model), job.device).card
         with _COMPUTING:
             residual = _residual(smap, enhanced, card)
         if math.isfinite(residual):
@@ -203,11 +203,11 @@ def made_by(output, model):
     header = read_complete_header(output) if output.exists() else None
     if header is None:
         return None
-    if model is None:
-        # The defaults have the names of the observables; the input, and so its observable, is the same.
-        model = header.get("ENHMODEL")
-        if model not in ("continuum", "magnetogram"):
-            return None
+    names = choices(model)
+    # Of several the one that made it: the input, and so its observable, is the same.
+    model = names[0] if len(names) == 1 else header.get("ENHMODEL")
+    if model not in names:
+        return None
     same = header.get("ENHSHA") == hashlib.sha256(resolve(model).read_bytes()).hexdigest()
     return header if same else None
 

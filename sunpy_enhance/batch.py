@@ -11,7 +11,7 @@ from ._inputs import ENDING, sources
 from ._jobs import Job, Outcome, attempt
 from ._network import check_device
 from .enhance import enhance_map
-from .models import resolve
+from .models import choices, resolve
 from .photometry import LIMBS
 
 __all__ = ["enhance_files", "enhance_sequence"]
@@ -166,8 +166,8 @@ def _check(client, workers, model, device, on_error, options):
         raise ValueError(msg)
     inspect.signature(enhance_map).bind(None, model=model, device=device, **options)
     check_device(device)
-    if model is not None:
-        resolve(model)
+    for name in choices(model):
+        resolve(name)
     if options.get("limb", LIMBS[0]) not in LIMBS:
         msg = f"limb is {options['limb']!r}, expected one of {', '.join(map(repr, LIMBS))}"
         raise ValueError(msg)

@@ -4,6 +4,7 @@ import importlib.resources
 import os
 import pathlib
 
+from .card import OBSERVABLES
 from .published import PUBLISHED, fetch_network, published_names
 
 __all__ = ["available_models"]
@@ -11,9 +12,7 @@ __all__ = ["available_models"]
 # The files are <name>.onnx in this folder; the defaults have the names of the observables that they enhance. Beside
 # them: a smaller network, and the best linear filter as a baseline.
 _FOLDER = importlib.resources.files(__package__) / "data"
-_SHIPPED = tuple(
-    observable + variant for observable in ("continuum", "magnetogram") for variant in ("", "-fast", "-linear")
-)
+_SHIPPED = tuple(observable + variant for observable in OBSERVABLES for variant in ("", "-fast", "-linear"))
 
 
 def available_models():
@@ -46,6 +45,13 @@ def model_for(smap, model=None):
     if model is None:
         return default_model(smap)
     return f"{model}-{default_model(smap)}" if isinstance(model, str) and model in PUBLISHED else model
+
+
+def choices(model=None):
+    """Return the networks of which `model_for` gives one, whatever the Map."""
+    if model is None:
+        return OBSERVABLES
+    return published_names(model) if isinstance(model, str) and model in PUBLISHED else (model,)
 
 
 def resolve(model):

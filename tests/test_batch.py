@@ -20,6 +20,7 @@ import sunpy.map
 from sunpy_enhance import _cluster, _files, enhance_files, enhance_map, enhance_sequence
 from sunpy_enhance._inputs import Source
 from sunpy_enhance._jobs import Job, attempt
+from sunpy_enhance.published import published_names
 
 QUIET = {"device": "cpu", "progress": False}
 SHAPE = (40, 44)
@@ -470,3 +471,15 @@ def test_an_attempt_that_fails_tells_why_in_one_line(tmp_path, model):
     assert outcome.status == "failed"
     assert "none.fits" in outcome.message
     assert "\n" not in outcome.message
+
+
+def test_a_publication_is_a_model_for_each_observable(tmp_path, monkeypatch):
+    files = {
+        name: write_network(tmp_path / f"{name}.onnx", name.partition("-")[2], name=name)
+        for name in published_names("diazbaso2018")
+    }
+    monkeypatch.setattr("sunpy_enhance.models.fetch_network", lambda name: files)
+    maps = [make_map("continuum", (40, 50)), make_map("magnetogram", (40, 50))]
+    for status in ("enhanced", "skipped"):
+        table = enhance_files(maps, tmp_path, model="diazbaso2018", residual=True, progress=False)
+        assert set(table["status"]) == {status}, table["message"]

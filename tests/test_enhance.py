@@ -421,7 +421,7 @@ def test_import_is_light():
 
 
 def test_public_names():
-    functions = {"enhance_map", "available_models", "richardson_lucy"}
+    functions = {"enhance_map", "enhance_files", "enhance_sequence", "available_models", "richardson_lucy"}
     assert set(sunpy_enhance.__all__) == functions | {"ModelCard", "__version__", "__citation__"}
     assert "10.1051/0004-6361/201731344" in sunpy_enhance.__citation__
     assert sunpy_enhance.__version__[0].isdigit()
