@@ -7,7 +7,8 @@ import torch
 from onnx import TensorProto, helper
 
 from sunpy_enhance import available_models
-from sunpy_enhance.training._graph import Graph, graph_of
+from sunpy_enhance._onnx import Graph
+from sunpy_enhance.training._graph import graph_of
 from sunpy_enhance.training.paper import Paper
 
 __all__ = ["write_paper_graphs"]
@@ -40,7 +41,8 @@ def _naive(network):
     graph = Graph()
 
     def reflected(image, convolution):
-        return graph.convolve(graph.pad(image, (1, 1), (1, 1), "reflect"), convolution.weight, convolution.bias)
+        weights = [values.detach().numpy() for values in (convolution.weight, convolution.bias)]
+        return graph.convolve(graph.pad(image, (1, 1), (1, 1), "reflect"), *weights)
 
     def normalised(image, layer):
         values = [layer.weight, layer.bias, layer.running_mean, layer.running_var]

@@ -106,11 +106,10 @@ class _Slot:
         card = network.card
         around = card.halo if card.border == "pad" else 0
         enlarged = tuple(card.scale * (length - 2 * around) for length in shape)
-        self.session = network.session
+        self.session = network.session_for(outputs)
         self.image = np.empty((1, 1, *shape), dtype=np.float32)
         self.results = [np.empty((1, 1, *enlarged), dtype=np.float32) for _ in outputs]
         self.pinned = [array for array in (self.image, *self.results) if _pin(array)]
-        self.options = network.run_options(outputs)
         # Buffers in host memory: onnxruntime copies them to the device and back within the run, on its stream.
         self.binding = self.session.io_binding()
         self.binding.bind_cpu_input("image", self.image)
@@ -119,7 +118,7 @@ class _Slot:
 
     def run(self, image):
         np.copyto(self.image[0, 0], image)
-        self.session.run_with_iobinding(self.binding, self.options)
+        self.session.run_with_iobinding(self.binding)
         return [array[0, 0] for array in self.results]
 
     def close(self):

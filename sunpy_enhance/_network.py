@@ -1,11 +1,13 @@
 """A network: an ONNX session with its card, and where it runs."""
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
 
 from ._cuda import free_memory, is_out_of_memory, run_overlapped, tile_size_for
+from ._outputs import without_sigma
 from ._session import check_device, start_session
 from ._threads import each_band
 from ._tiling import SMALLEST_TILE, TILE_SIZE, tiles
@@ -27,12 +29,16 @@ class Network:
     device : {"cuda", "cpu"}
         Where it really runs.
     session : onnxruntime.InferenceSession
+        Gives the enhanced image alone.
+    session_with_sigma : callable
+        Returns the session that gives sigma, too, and starts it at the first call.
     """
 
     card: ModelCard
     sha256: str
     device: str
     session: object = dataclasses.field(repr=False)
+    session_with_sigma: object = dataclasses.field(default=None, repr=False)
 
     def __call__(self, image, outputs="enhanced"):
         """Run it: float32 (y, x) to float32 at `card.scale` times the sampling.
@@ -41,7 +47,7 @@ class Network:
         """
         names = [outputs] if isinstance(outputs, str) else list(outputs)
         feeds = {"image": np.ascontiguousarray(image)[None, None]}
-        arrays = [array[0, 0] for array in self.session.run(names, feeds, self.run_options(names))]
+        arrays = [array[0, 0] for array in self.session_for(names).run(names, feeds)]
         around = self.card.halo if self.card.border == "pad" else 0
         expected = tuple(self.card.scale * (length - 2 * around) for length in image.shape)
         for array in arrays:
@@ -51,13 +57,9 @@ class Network:
                 raise ValueError(msg)
         return arrays[0] if isinstance(outputs, str) else arrays
 
-    def run_options(self, outputs):
-        """Return onnxruntime's options of a run: what only the other outputs need is not computed."""
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = len(outputs) < len(self.session.get_outputs())
-        return options
+    def session_for(self, outputs):
+        """Return the session that gives these outputs, and computes no others if it can."""
+        return self.session if "sigma" not in outputs or not self.session_with_sigma else self.session_with_sigma()
 
 
 def load_network(model, device="auto"):
@@ -87,8 +89,10 @@ def load_network(model, device="auto"):
     file = resolve(model).read_bytes()
     key = hashlib.sha256(file).hexdigest(), device
     if key not in _LOADED:
-        session, ran_on = start_session(file, device, model)
-        _LOADED[key] = Network(_card(session, model), key[0], ran_on, session)
+        alone = without_sigma(file)
+        session, ran_on = start_session(alone, device, model)
+        with_sigma = functools.cache(lambda: start_session(file, ran_on, model)[0]) if alone is not file else None
+        _LOADED[key] = Network(_card(session, model), key[0], ran_on, session, with_sigma)
     return _LOADED[key]
 
 
@@ -195,7 +199,7 @@ def _card(session, model):
         msg = f"the model {model} has no model card: it is not a sunpy_enhance network"
         raise ValueError(msg)
     names = [node.name for node in session.get_inputs()], [node.name for node in session.get_outputs()]
-    if names not in ((["image"], ["enhanced"]), (["image"], ["enhanced", "sigma"])):
+    if names != (["image"], ["enhanced"]):
         msg = f"the model {model} has inputs and outputs {names}, expected image and enhanced: export it again"
         raise ValueError(msg)
     return ModelCard.from_json(text)

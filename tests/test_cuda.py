@@ -48,9 +48,6 @@ class Scarce:
         self.session, self.pixels = session, pixels
         self.shapes, self.threads = [], set()
 
-    def get_outputs(self):
-        return self.session.get_outputs()
-
     def io_binding(self):
         real, outer = self.session.io_binding(), self
 
@@ -65,13 +62,13 @@ class Scarce:
         assert outer is self
         return Binding()
 
-    def run_with_iobinding(self, binding, options):
+    def run_with_iobinding(self, binding):
         self._check(binding.shape)
-        self.session.run_with_iobinding(binding.inner, options)
+        self.session.run_with_iobinding(binding.inner)
 
-    def run(self, names, feeds, options):
+    def run(self, names, feeds):
         self._check(feeds["image"].shape[2:])
-        return self.session.run(names, feeds, options)
+        return self.session.run(names, feeds)
 
     def _check(self, shape):
         self.shapes.append(shape)

@@ -102,6 +102,10 @@ def test_several_outputs(networks, tmp_path):
     np.testing.assert_array_equal(enhanced, alone)
     np.testing.assert_array_equal(sigma, alone / 2)
     assert network(image).shape == network(image, ["sigma"])[0].shape
+    # What only sigma needs is not computed where it is not asked for.
+    assert [node.name for node in network.session.get_outputs()] == ["enhanced"]
+    assert network.session_for(["enhanced"]) is network.session
+    assert network.session_for(["sigma"]) is network.session_for(["enhanced", "sigma"]) is not network.session
 
 
 def test_threads_of_the_environment(networks, monkeypatch):
