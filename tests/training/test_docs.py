@@ -32,6 +32,9 @@ SMALL = {
     "training.checkpoint": 2,
     "training.fit_patches": 24,
     "training.bfloat16": "false",
+    "uncertainty.steps": 4,
+    "uncertainty.channels": 4,
+    "uncertainty.batch": 4,
 }
 
 
