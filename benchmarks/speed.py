@@ -5,7 +5,8 @@ Run ``python benchmarks/speed.py DATA --keras-python PYTHON``; DATA is a folder 
 out). What is compared runs in turns, given are medians; what has to be cold, or counts memory, has a process of its
 own. ``--device cuda`` does the same on a GPU, and compares what it gives with the CPU.
 
-Written are ``speed.json`` and the tables as CSV; the tables are printed as Markdown, too.
+``--tables`` measures a part of it. Written are ``speed.json`` and the tables as CSV, printed
+as Markdown, too.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from sunpy_enhance.training.cost import graph_cost
 
 _HERE = Path(__file__).parent
 _KERAS = "Keras predict"
+_TABLES = ["networks", "differences", "disks", "scaling", "start"]
 
 
 def matrix_peak(side=2048, repeats=8):
@@ -134,10 +136,10 @@ def full_disks(models, data, repeats, device, folder):
     return rows
 
 
-def scaling(model, repeats, device, folder):
+def scaling(model, sides, repeats, device, folder):
     """Rows of one network on growing images, by the number of threads."""
     rows = []
-    for side in (512, 1024, 2048, 4096):
+    for side in sides:
         for threads in (1, 2) if device == "cpu" else (None,):
             options = ["--side", side, "--model", model, "--device", device, "--repeats", repeats, "--folder", folder]
             stages = _medians(case("map", *options, threads=threads))
@@ -185,7 +187,9 @@ def main():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sides", type=int, nargs="*", default=[400, 1024])
-    parser.add_argument("--without-paper", action="store_true", help="leave the paper's network out of the full disks")
+    parser.add_argument("--models", nargs="*", help="of the full disks; by default all and the paper's")
+    parser.add_argument("--scales", type=int, nargs="*", default=[512, 1024, 2048, 4096])
+    parser.add_argument("--tables", nargs="*", choices=_TABLES, default=_TABLES, help="what to measure")
     parser.add_argument("--outdir", type=Path, default=Path("speed"))
     options = parser.parse_args()
     options.outdir.mkdir(parents=True, exist_ok=True)
@@ -194,29 +198,39 @@ def main():
     peak = matrix_peak()
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "GFLOP/s": peak}
     print(machine, flush=True)
+    tables = {}
     with tempfile.TemporaryDirectory() as folder:
         shipped = {name: resolve(name) for name in available_models()}
         models = shipped | write_paper_graphs(Path(folder))
+        for name in options.tables:
+            rows = tables[name] = list(_measure(name, options, shipped, models, peak, folder))
+            if rows:
+                report(name, rows, options.outdir)
+    file = options.outdir / "speed.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(known | {"machine": machine} | tables, indent=1) + "\n")
+
+
+def _measure(table, options, shipped, models, peak, folder):
+    """Yield the rows of a table."""
+    device, repeats = options.device, options.repeats
+    if table == "networks":
         keras = Keras(options.keras_python) if options.keras_python else None
-        tables = {"networks": []}
         for side in options.sides:
-            tables["networks"] += networks_in_turns(models, keras, side, options.repeats, options.device, peak)
+            yield from networks_in_turns(models, keras, side, repeats, device, peak)
         if keras:
             keras.close()
-        report("networks", tables["networks"], options.outdir)
-        if options.device == "cuda":
-            tables["differences"] = differences(models)
-            report("differences", tables["differences"], options.outdir)
-        disks = shipped if options.without_paper else shipped | {"paper, folded": models["paper, folded"]}
-        tables["disks"] = full_disks(disks, options.data, options.repeats, options.device, folder)
-        report("disks", tables["disks"], options.outdir)
-        tables["scaling"] = scaling(shipped["continuum"], options.repeats, options.device, folder)
-        report("scaling", tables["scaling"], options.outdir)
+    elif table == "differences" and device == "cuda":
+        yield from differences(models)
+    elif table == "disks":
+        wanted = options.models or [*shipped, "paper, folded"]
+        yield from full_disks({name: models[name] for name in wanted}, options.data, repeats, device, folder)
+    elif table == "scaling":
+        yield from scaling(shipped["continuum"], options.scales, repeats, device, folder)
+    elif table == "start":
         # The first one compiles the modules and is not counted.
-        starts = [case("start", bytecode=Path(folder) / "bytecode") for _ in range(options.repeats + 1)][1:]
-        tables["start"] = [{key: float(np.median([one[key] for one in starts])) for key in starts[0]}]
-        report("start", tables["start"], options.outdir)
-    (options.outdir / "speed.json").write_text(json.dumps({"machine": machine} | tables, indent=1) + "\n")
+        starts = [case("start", bytecode=Path(folder) / "bytecode") for _ in range(repeats + 1)][1:]
+        yield {key: float(np.median([one[key] for one in starts])) for key in starts[0]}
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from pathlib import Path
 class Stages(dict):
     """Seconds by the name of a stage."""
 
+    clock = staticmethod(time.perf_counter)
+
     @contextlib.contextmanager
     def measure(self, name):
         """Add the seconds of a block."""
-        start = time.perf_counter()
+        start = self.clock()
         yield
-        self[name] = self.get(name, 0.0) + time.perf_counter() - start
+        self[name] = self.get(name, 0.0) + self.clock() - start
 
     def watch(self, module, function, name):
         """Count what a function of a module takes."""
@@ -112,7 +114,10 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--folder", default=".")
+    parser.add_argument("--processor-time", action="store_true", help="of all threads, instead of the time that passes")
     options = parser.parse_args()
+    if options.processor_time:
+        Stages.clock = staticmethod(time.process_time)
     if options.case == "start":
         figures = start()
     else:
