@@ -143,7 +143,8 @@ def enhance_sequence(maps, **options):
     --------
     >>> from sunpy_enhance import enhance_sequence
     >>> from sunpy_enhance.demo import demo_maps
-    >>> [enhanced.data.shape for enhanced in enhance_sequence(demo_maps((64, 64)), device="cpu")]
+    >>> enhanced = list(enhance_sequence(demo_maps((64, 64)), device="cpu"))  # doctest: +IGNORE_OUTPUT
+    >>> [smap.data.shape for smap in enhanced]
     [(128, 128), (128, 128)]
     """
     for smap in maps:

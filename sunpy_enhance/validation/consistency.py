@@ -150,7 +150,7 @@ def check(
     >>> from sunpy_enhance.demo import demo_maps
     >>> from sunpy_enhance.validation import check
     >>> continuum, magnetogram = demo_maps()
-    >>> found = check(enhance_map(magnetogram), magnetogram)
+    >>> found = check(enhance_map(magnetogram), magnetogram)  # doctest: +IGNORE_OUTPUT
     >>> found.chi_square < 1
     True
     """
@@ -267,11 +267,10 @@ def _in_network_unit(noise, smap, calibration):
 
 def _after(enhanced, calibration):
     """Return the enhanced image in units of the quiet Sun, or in gauss."""
-    from sunpy_enhance._geometry import BAND
-    from sunpy_enhance._pixels import bands
+    from sunpy_enhance._threads import bands
 
     after = np.empty(enhanced.data.shape, np.float32)
-    for start, stop in bands(len(after) // 2, BAND):
+    for start, stop in bands(len(after) // 2):
         level = calibration.to_unit
         if calibration.quiet_sun is not None:
             level = level * calibration.quiet_sun.rows(start, stop, 2)

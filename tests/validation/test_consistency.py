@@ -9,6 +9,7 @@ from conftest import QUIET, make_map, small_disk, smooth_noise
 import astropy.units as u
 
 import sunpy.map
+from sunpy.util.exceptions import SunpyUserWarning
 
 from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance.cli import main
@@ -78,7 +79,8 @@ def test_only_what_was_enhanced_far_from_borders_is_used():
     data = (5e4 * (1 + 0.03 * smooth_noise((320, 320), 2))).astype(np.float32)
     data[160:162, 100:102] = np.nan
     smap = make_map("noLimbDark", data=data / np.float32(5e4), **small_disk(150))
-    enhanced = enhance_map(smap)
+    with pytest.warns(SunpyUserWarning, match="missing"):
+        enhanced = enhance_map(smap)
     found = check(enhanced, smap)
     reach = int(np.ceil(8 / 0.504))
     flagged = enhanced.mask.reshape(320, 2, 320, 2).any(axis=(1, 3))
