@@ -163,7 +163,7 @@ class Restored(typing.NamedTuple):
     phases: torch.Tensor
     linear: torch.Tensor
     images: torch.Tensor
-    features: torch.Tensor | None
+    features: "torch.Tensor | None"  # a string, as the reference is built without PyTorch
 
 
 class Hybrid(nn.Module):
