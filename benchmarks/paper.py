@@ -61,7 +61,9 @@ def validation_patches(kind, model, *, size=96, noise):
         one = int(np.argmax(patches.targets.std(axis=(1, 2))))
         noisy = patches.inputs[one] + rng.normal(0, noise, patches.inputs[one].shape).astype(np.float32)
         inner = noisy[method.halo : -method.halo, method.halo : -method.halo]
-        shown.append((scene, inner, method(noisy[None])[0], patches.targets[one]))
+        result = method(noisy[None])
+        enhanced = result[0] if isinstance(result, tuple) else result  # without its sigma
+        shown.append((scene, inner, enhanced[0], patches.targets[one]))
     return shown
 
 
