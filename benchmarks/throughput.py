@@ -1,6 +1,6 @@
 """Throughput of many files: files per hour of one plain loop, of one worker and of two, and the workers' memory.
 
-Run ``python benchmarks/throughput.py [--files 40] [--memory 200] [--size 256] [--model continuum] [--outdir DIR]``.
+Run ``python benchmarks/throughput.py [--files 200] [--memory 200] [--size 256] [--model continuum] [--outdir DIR]``.
 Each worker has one thread for its network, so that two can be told from one. The files are synthetic cutouts.
 Prints Markdown; with ``--outdir`` it also writes throughput.json there.
 """
@@ -86,7 +86,7 @@ def measure(options, folder):
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=40)
+    parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--memory", type=int, default=200, help="frames over which the memory is followed")
     parser.add_argument("--size", type=int, default=256, help="pixels along a side of a file")
     parser.add_argument("--model", default="continuum")
