@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 
+from ._extras import telling_the_extra
 from ._jobs import Outcome, attempt
 
 __all__ = ["choose_gpu", "client_of", "gpus", "local_client", "through_client"]
@@ -16,21 +17,12 @@ _IN_HAND = 2
 
 
 @contextlib.contextmanager
-def _telling_the_extra():
-    try:
-        yield
-    except ImportError as error:
-        msg = f"{error.name} is not installed: pip install 'sunpy_enhance[dask]'"
-        raise ImportError(msg) from error
-
-
-@contextlib.contextmanager
 def local_client(workers):
     """Start that many processes on this machine, and give a client of theirs.
 
     They share the cores. Each has a GPU of its own, as far as there are.
     """
-    with _telling_the_extra():
+    with telling_the_extra("dask"):
         from dask.system import CPU_COUNT
         from distributed import Client, LocalCluster
 
@@ -55,7 +47,7 @@ def local_client(workers):
 
 def client_of(address):
     """Return a client of a cluster that runs already; raise OSError where there is none."""
-    with _telling_the_extra():
+    with telling_the_extra("dask"):
         from distributed import Client
 
     try:
@@ -99,7 +91,7 @@ def through_client(client, jobs):
     outcome : Outcome
         In the order in which they are done.
     """
-    with _telling_the_extra():
+    with telling_the_extra("dask"):
         import dask
         from distributed import as_completed
 

@@ -1,12 +1,12 @@
 """Networks of the authors' code: from weights that Keras wrote to an ONNX file with its card."""
 
-import contextlib
 import hashlib
 import importlib.metadata
 from pathlib import Path
 
 import numpy as np
 
+from ._extras import telling_the_extra
 from .card import OBSERVABLES, ModelCard
 
 __all__ = ["MU_OF_THE_PAPER", "import_keras"]
@@ -96,7 +96,7 @@ def import_keras(
         msg = f"observable is {observable!r}, expected one of {', '.join(map(repr, OBSERVABLES))}"
         raise ValueError(msg)
     weights, path = Path(weights), Path(path)
-    with telling_the_extra():
+    with telling_the_extra("keras"):
         import h5py  # noqa: F401 (to say at once that it is missing)
 
         from ._onnx import session_of, write
@@ -143,13 +143,3 @@ def import_keras(
     )
     write(model, card, path)
     return card
-
-
-@contextlib.contextmanager
-def telling_the_extra():
-    """Say how to get what the conversion imports, where it is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        msg = f"{error.name} is not installed: pip install 'sunpy_enhance[keras]'"
-        raise ImportError(msg) from error

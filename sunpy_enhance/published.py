@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 from ._download import download, git_blob
+from ._extras import telling_the_extra
 from .card import SCHEMA
-from .keras import MU_OF_THE_PAPER, import_keras, telling_the_extra
+from .keras import MU_OF_THE_PAPER, import_keras
 
 __all__ = ["fetch_network", "network_folder"]
 
@@ -127,7 +128,7 @@ def _fetch(name, source):
     path = network_path(name)
     if path.is_file():
         return path
-    with telling_the_extra():
+    with telling_the_extra("keras"):
         import filelock
         import h5py  # noqa: F401 (before anything is downloaded in vain)
         import onnx  # noqa: F401

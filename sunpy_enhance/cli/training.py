@@ -1,8 +1,9 @@
 """``sunpy-enhance train | dataset``: networks from recipes, and the patches that they learn from."""
 
-import contextlib
 import tomllib
 from pathlib import Path
+
+from sunpy_enhance._extras import telling_the_extra
 
 __all__ = ["add_to"]
 
@@ -47,18 +48,8 @@ def _changes(lines):
     return changes
 
 
-@contextlib.contextmanager
-def _telling_the_extra():
-    """Say how to get what training imports, where it is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        msg = f"{error.name} is not installed: pip install 'sunpy_enhance[training]'"
-        raise ImportError(msg) from error
-
-
 def _train(options):
-    with _telling_the_extra():
+    with telling_the_extra("training"):
         from sunpy_enhance.training.train import train_and_export
 
     out = options.out or Path(f"{options.recipe.stem}.onnx")
@@ -75,7 +66,7 @@ def _train(options):
 
 
 def _dataset(options):
-    with _telling_the_extra():
+    with telling_the_extra("training"):
         import h5py  # noqa: F401 (only to say early that it is missing)
         import torch  # noqa: F401
 

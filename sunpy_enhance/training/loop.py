@@ -1,5 +1,6 @@
 """The training loop."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def _batches(recipe, data, margin, steps, device):
         yield indices, *(part.to(device, non_blocking=True) for part in batch)
 
 
+@contextlib.contextmanager
+def _without_denormals():
+    """Take numbers below 1e-38 as zero: filters that fade away leave some, and a processor is slow with them."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@_without_denormals()
 def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, history=None, progress=True):
     """Train a network, in float32 or mixed precision, with a checkpoint and a row of the history now and then.
 
@@ -111,8 +123,6 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     settings = recipe["training"]
     batches = max(len(data) // settings["batch"], 1)
     steps = settings.get("steps") or settings["epochs"] * batches
-    # Filters that fade away leave numbers below 1e-38, which a processor computes a hundred times slower.
-    torch.set_flush_denormal(True)
     network.to(device, memory_format=torch.channels_last)
     optimizer, schedule = _optimizer(network, settings, steps)
     state = {"network": network, "optimizer": optimizer, "schedule": schedule}

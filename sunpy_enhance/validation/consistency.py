@@ -6,6 +6,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance.validation._residuals import levels, residual_by_regime, spectra
 from sunpy_enhance.validation._tables import check_lines
 
 __all__ = ["Check", "check"]
@@ -190,9 +191,9 @@ def check(
         observable=kind,
         model=name,
         noise=float(sigma),
-        regimes=_regimes(before, residual, used, kind, sigma),
-        levels=_levels(smap, before, after, valid, kind),
-        spectra=_spectra(before, after, residual, used, card.plate_scale),
+        regimes=residual_by_regime(before, residual, used, kind, sigma),
+        levels=levels(smap, before, after, valid, kind),
+        spectra=spectra(before, after, residual, used, card.plate_scale),
     )
 
 
@@ -276,51 +277,3 @@ def _after(enhanced, calibration):
             level = level * calibration.quiet_sun.rows(start, stop, 2)
         after[2 * start : 2 * stop] = enhanced.data[2 * start : 2 * stop] / level
     return after
-
-
-def _regimes(before, residual, used, kind, sigma):
-    from sunpy_enhance.validation.regimes import regimes
-
-    result = {}
-    for name, footprint in {"all": used, **regimes(before, kind)}.items():
-        those = footprint & used
-        error, value = residual[those], before[those]
-        result[name] = {"pixels": int(those.sum())}
-        if error.size:
-            mean_square = float(np.mean(error**2))
-            result[name] |= {
-                "rms": float(np.sqrt(mean_square)),
-                "bias": float(np.mean(error)),
-                "relative": float(np.abs(error).sum() / np.abs(value).sum()),
-                "chi_square": mean_square / sigma**2,
-            }
-    return result
-
-
-def _levels(smap, before, after, valid, kind):
-    levels = {}
-    for image, footprint, scale in ((before, valid, 1), (after, valid.repeat(2, axis=0).repeat(2, axis=1), 2)):
-        values = image[footprint]
-        found = {
-            "mean": np.mean(values, dtype=float),
-            "unsigned": np.mean(np.abs(values), dtype=float),
-            "contrast": np.std(values, dtype=float),
-        }
-        if kind == "magnetogram":
-            side = (smap.scale.axis1 / scale * u.pix).to_value(u.rad) * smap.meta["dsun_obs"] * 100
-            found |= {
-                "net_flux": found["mean"] * values.size * side**2,
-                "unsigned_flux": found["unsigned"] * values.size * side**2,
-            }
-        for key, value in found.items():
-            levels.setdefault(key, {})["before" if scale == 1 else "after"] = float(value)
-    return levels
-
-
-def _spectra(before, after, residual, used, plate_scale):
-    from sunpy_enhance.validation.spectra import largest_square, radial_power
-
-    part = largest_square(used)
-    fine = tuple(slice(2 * s.start, 2 * s.stop) for s in part)
-    images = {"before": (before[part], 1), "after": (after[fine], 2), "residual": (residual[part], 1)}
-    return {name: radial_power(image, plate_scale / scale) for name, (image, scale) in images.items()}
