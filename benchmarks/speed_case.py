@@ -5,6 +5,7 @@
 
 import argparse
 import contextlib
+import gc
 import json
 import time
 from pathlib import Path
@@ -21,6 +22,18 @@ class Stages(dict):
         start = self.clock()
         yield
         self[name] = self.get(name, 0.0) + self.clock() - start
+
+    @contextlib.contextmanager
+    def collections(self, name):
+        """Add the seconds of Python's garbage collection in a block, which goes through all that is loaded."""
+        self[name] = 0.0
+
+        def count(phase, _):
+            self[name] += self.clock() if phase == "stop" else -self.clock()
+
+        gc.callbacks.append(count)
+        yield
+        gc.callbacks.remove(count)
 
     def watch(self, module, function, name):
         """Count what a function of a module takes."""
@@ -67,7 +80,7 @@ def start():
     stages = Stages()
     with stages.measure("import sunpy.map"):
         import sunpy.map  # noqa: F401
-    with stages.measure("import sunpy_enhance"):
+    with stages.measure("import sunpy_enhance"), stages.collections("of it garbage collection"):
         import sunpy_enhance
     with stages.measure("make the Map"):
         smap = synthetic(400)

@@ -2,11 +2,11 @@
 
 Run ``python benchmarks/throughput.py [--files 200] [--memory 200] [--size 256] [--model continuum] [--outdir DIR]``.
 Each worker has one thread for its network, so that two can be told from one. The files are synthetic cutouts.
-Prints Markdown; with ``--outdir`` it also writes throughput.json there.
+Prints tables; with ``--outdir`` it also writes them as CSV there.
 """
 
 import argparse
-import json
+import csv
 import os
 import tempfile
 import time
@@ -74,12 +74,18 @@ def measure(options, folder):
                     batch = files[: min(20, options.memory - start)]
                     enhance_files(batch, folder / "again", client=client, overwrite=True, **quiet)
                     memory.append({"frames": start + len(batch), "MB": list(client.run(resident).values())})
-    one, two = (rates[f"enhance_files, {n}"] for n in ("1 worker", "2 workers"))
+    return {"files per hour": rates, "memory": memory}
+
+
+def tables(figures):
+    """Return {name of a file: rows of text, the headings first}."""
+    rates = figures["files per hour"]
+    one = rates["enhance_files, 1 worker"]
+    speed = [[name, f"{rate:.0f}", f"{rate / one:.2f}"] for name, rate in rates.items()]
+    memory = [[str(row["frames"]), *(f"{value:.0f}" for value in sorted(row["MB"]))] for row in figures["memory"]]
     return {
-        "settings": vars(options) | {"outdir": None},
-        "files per hour": rates,
-        "2 over 1": two / one,
-        "memory": memory,
+        "throughput": [["how", "files per hour", "times one worker"], *speed],
+        "throughput-memory": [["frames", "one worker, MB", "the other, MB"], *memory],
     }
 
 
@@ -94,16 +100,12 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(options, Path(folder))
-    print("| how | files per hour |\n|---|---|")
-    for name, rate in figures["files per hour"].items():
-        print(f"| {name} | {rate:.0f} |")
-    print(f"\nTwo workers over one: {figures['2 over 1']:.2f} (target 1.6)\n")
-    print("| frames | resident memory of each worker |\n|---|---|")
-    for row in figures["memory"]:
-        print(f"| {row['frames']} | {', '.join(f'{value:.0f} MB' for value in sorted(row['MB']))} |")
-    if options.outdir:
-        options.outdir.mkdir(parents=True, exist_ok=True)
-        (options.outdir / "throughput.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    for name, rows in tables(figures).items():
+        print("\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]), end="\n\n")
+        if options.outdir:
+            options.outdir.mkdir(parents=True, exist_ok=True)
+            with (options.outdir / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+                csv.writer(stream, lineterminator="\n").writerows(rows)
 
 
 if __name__ == "__main__":
