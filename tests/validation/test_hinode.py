@@ -1,16 +1,22 @@
 """The comparison with a larger telescope, on references that the test degrades, turns and shifts itself."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from conftest import hmi_header, smooth_noise
 from scipy import ndimage
 
 import astropy.units as u
+from astropy.io import fits
 
 import sunpy.map
 
-from sunpy_enhance.optics import AiryPSF, degrade
-from sunpy_enhance.validation import compare
+from sunpy_enhance import enhance_map
+from sunpy_enhance.optics import AiryPSF, WachterPSF, degrade
+from sunpy_enhance.validation import bicubic, compare
+
+DATA = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "highres"
 
 TRUTH_SCALE = 0.084
 SHAPE = (180, 200)
@@ -111,3 +117,42 @@ def test_what_cannot_be_compared_is_refused(truth, enhanced):
     off = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 6.0})
     with pytest.raises(ValueError, match="check that both show the same region"):
         compare(enhanced, off, largest_shift=3 * u.arcsec)
+
+
+STAND_INS = {
+    "ME sunspot, field": ("me_sunspot_upper.fits", 2, 0.16, 50 * u.cm),
+    "ME sunspot, continuum": ("me_sunspot_upper.fits", 1, 0.16, 50 * u.cm),
+    "SST quiet Sun": ("sst_crisp_quiet_sun_20190801.fits", 0, 0.059, 97 * u.cm),
+    "SST sunspot": ("sst_crisp_sunspot_20200727.fits", 0, 0.059, 97 * u.cm),
+}
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the data of larger telescopes are not here (../shared/data/highres)")
+@pytest.mark.parametrize("name", STAND_INS)
+def test_images_of_larger_telescopes_and_what_hmi_would_have_seen_of_them(name):
+    """HMI sees the image itself, so that only the telescope of `target` is between the enhanced one and it."""
+    file, extension, plate_scale, aperture = STAND_INS[name]
+    image = fits.getdata(DATA / file, extension).astype(np.float32)
+    observable, noise = "noLimbDark", 1e-3
+    if "field" in name:
+        observable, noise = "magnetogram", 10.0
+    else:
+        image /= np.median(image)
+    blurred = degrade(image, WachterPSF(), plate_scale)
+    step = 0.504 / plate_scale
+    shape = [int(n / step) - 1 for n in image.shape]
+    middle = [(n - 1) / 2 for n in image.shape]
+    places = [m + step * (np.arange(n) - (n - 1) / 2) for m, n in zip(middle, shape, strict=True)]
+    seen_by_hmi = ndimage.map_coordinates(blurred, np.meshgrid(*places, indexing="ij"), order=3)
+    seen_by_hmi += noise * np.random.default_rng(0).standard_normal(shape)
+    smap = sunpy.map.Map(seen_by_hmi.astype(np.float32), hmi_header(observable, tuple(shape), crota2=0.0))
+    enhanced = enhance_map(smap, device="cpu", **({} if "field" in name else {"quiet_sun": 1.0}))
+
+    header = hmi_header(observable, image.shape, cdelt1=plate_scale, cdelt2=plate_scale, crota2=0.0)
+    pointing = {"crval1": 1.3, "crval2": -0.7}  # wrong by this
+    reference = sunpy.map.Map(image, header | pointing)
+    found, plain = (compare(one, reference, aperture=aperture) for one in (enhanced, bicubic(smap)))
+    assert plain.correlation < found.correlation < 1
+    assert plain.contrast["enhanced"] < found.contrast["enhanced"] < found.contrast["reference"]
+    assert 0.8 < found.slope < 1
+    np.testing.assert_allclose(found.shift.to_value(u.pix), [-1.3 / 0.252, 0.7 / 0.252], atol=0.05)
