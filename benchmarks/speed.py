@@ -129,10 +129,14 @@ def full_disks(models, data, repeats, device, folder):
         source = ["--path", data / "hmi" / f"{FULL_DISKS[observable]}.fits"] if data else ["--side", 4096]
         times = repeats if not name.startswith("paper") else 1
         options = [*source, "--model", path, "--device", device, "--repeats", times, "--folder", folder]
-        figures = case("map", *options)
-        stages = _medians(figures)
-        around = 1 - stages["network"] / stages["map to map"]
-        rows.append({"model": name, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]})
+        tells_error = load_network(path, "cpu").card.uncertainty is not None
+        for label, more in [(name, []), *([(f"{name}, with sigma", ["--uncertainty"])] if tells_error else [])]:
+            figures = case("map", *options, *more)
+            stages = _medians(figures)
+            around = 1 - stages["network"] / stages["map to map"]
+            rows.append(
+                {"model": label, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]}
+            )
     return rows
 
 

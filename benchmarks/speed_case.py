@@ -91,7 +91,7 @@ def start():
     return stages
 
 
-def enhance(path, side, model, device, repeats, folder):
+def enhance(path, side, repeats, folder, **settings):
     """Figures of each run Map to Map, and the peak memory after the first."""
     from sunpy_enhance import enhance as story
     from sunpy_enhance._files import read_map, write_map
@@ -107,7 +107,7 @@ def enhance(path, side, model, device, repeats, folder):
         for function, name in names.items():
             stages.watch(story, function, name)
         with stages.measure("map to map"):
-            enhanced = story.enhance_map(smap, model=model, device=device)
+            enhanced = story.enhance_map(smap, **settings)
         for function, original in kept.items():
             setattr(story, function, original)
         peak = peak or peak_memory()
@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--model")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--uncertainty", action="store_true")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--folder", default=".")
     parser.add_argument("--processor-time", action="store_true", help="of all threads, instead of the time that passes")
@@ -134,7 +135,8 @@ def main():
     if options.case == "start":
         figures = start()
     else:
-        figures = enhance(options.path, options.side, options.model, options.device, options.repeats, options.folder)
+        settings = {name: getattr(options, name) for name in ("model", "device", "uncertainty")}
+        figures = enhance(options.path, options.side, options.repeats, options.folder, **settings)
     print(json.dumps(figures))
 
 
