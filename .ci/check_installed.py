@@ -5,7 +5,7 @@ import sys
 from importlib import metadata, resources
 from pathlib import Path
 
-SHIPPED = {f"{o}{v}" for o in ("continuum", "magnetogram") for v in ("", "-fast", "-linear")}
+SHIPPED = {f"{o}{v}" for o in ("continuum", "magnetogram") for v in ("", "-fast", "-linear", "-paper")}
 HEAVY = ("onnxruntime", "torch", "matplotlib", "dask", "sunpy.net")
 
 

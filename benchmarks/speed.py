@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from paper_graphs import write_paper_graphs
+from naive_graph import write_naive_graph
 from real_frames import FULL_DISKS
 
 from sunpy_enhance import available_models
@@ -31,6 +31,7 @@ from sunpy_enhance.training.cost import graph_cost
 
 _HERE = Path(__file__).parent
 _KERAS = "Keras predict"
+_NAIVE = "paper, naive graph"
 _TABLES = ["networks", "differences", "disks", "scaling", "start"]
 
 
@@ -88,7 +89,7 @@ def networks_in_turns(models, keras, side, repeats, device, peak):
     medians = {name: float(np.median(times)) for name, times in seconds.items()}
     rows = []
     for name, median in medians.items():
-        cost = graph_cost(models["paper, naive" if name == _KERAS else name])[1]
+        cost = graph_cost(models[_NAIVE if name == _KERAS else name])[1]
         rows.append(
             {
                 "model": name,
@@ -127,7 +128,7 @@ def full_disks(models, data, repeats, device, folder):
         if data is None and observable == "magnetogram":
             continue
         source = ["--path", data / "hmi" / f"{FULL_DISKS[observable]}.fits"] if data else ["--side", 4096]
-        times = repeats if not name.startswith("paper") else 1
+        times = 1 if "paper" in name else repeats
         options = [*source, "--model", path, "--device", device, "--repeats", times, "--folder", folder]
         tells_error = load_network(path, "cpu").card.uncertainty is not None
         for label, more in [(name, []), *([(f"{name}, with sigma", ["--uncertainty"])] if tells_error else [])]:
@@ -191,7 +192,7 @@ def main():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sides", type=int, nargs="*", default=[400, 1024])
-    parser.add_argument("--models", nargs="*", help="of the full disks; by default all and the paper's")
+    parser.add_argument("--models", nargs="*", help="of the full disks; by default all that are shipped")
     parser.add_argument("--scales", type=int, nargs="*", default=[512, 1024, 2048, 4096])
     parser.add_argument("--tables", nargs="*", choices=_TABLES, default=_TABLES, help="what to measure")
     parser.add_argument("--outdir", type=Path, default=Path("speed"))
@@ -205,7 +206,7 @@ def main():
     tables = {}
     with tempfile.TemporaryDirectory() as folder:
         shipped = {name: resolve(name) for name in available_models()}
-        models = shipped | write_paper_graphs(Path(folder))
+        models = shipped | {_NAIVE: write_naive_graph(Path(folder) / "naive.onnx")}
         for name in options.tables:
             rows = tables[name] = list(_measure(name, options, shipped, models, peak, folder))
             if rows:
@@ -227,7 +228,7 @@ def _measure(table, options, shipped, models, peak, folder):
     elif table == "differences" and device == "cuda":
         yield from differences(models)
     elif table == "disks":
-        wanted = options.models or [*shipped, "paper, folded"]
+        wanted = options.models or shipped
         yield from full_disks({name: models[name] for name in wanted}, options.data, repeats, device, folder)
     elif table == "scaling":
         yield from scaling(shipped["continuum"], options.scales, repeats, device, folder)

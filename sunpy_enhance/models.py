@@ -10,9 +10,10 @@ from .published import PUBLISHED, fetch_network, published_names
 __all__ = ["available_models"]
 
 # The files are <name>.onnx in this folder; the defaults have the names of the observables that they enhance. Beside
-# them: a smaller network, and the best linear filter as a baseline.
+# them: a smaller network, the best linear filter as a baseline, and the architecture of the paper.
 _FOLDER = importlib.resources.files(__package__) / "data"
-_SHIPPED = tuple(observable + variant for observable in OBSERVABLES for variant in ("", "-fast", "-linear"))
+_VARIANTS = ("", "-fast", "-linear", "-paper")
+_SHIPPED = tuple(observable + variant for observable in OBSERVABLES for variant in _VARIANTS)
 
 
 def available_models():

@@ -9,7 +9,7 @@ from sunpy_enhance.models import default_model, resolve
 
 def test_available(shipped):
     cards = available_models()
-    variants = ("", "-fast", "-linear")
+    variants = ("", "-fast", "-linear", "-paper")
     assert set(cards) == {f"{observable}{v}" for observable in ("continuum", "magnetogram") for v in variants}
     assert all(isinstance(card, ModelCard) and card.name == name for name, card in cards.items())
     # The defaults have the names of the observables.

@@ -1,39 +1,23 @@
-"""The paper's five-block network with random weights, as ONNX files: as it is exported naively, and folded."""
+"""The paper's five-block network with random weights, as it is exported naively."""
 
 import dataclasses
 
-import onnx
 import torch
-from onnx import TensorProto, helper
 
 from sunpy_enhance import available_models
-from sunpy_enhance._onnx import Graph
-from sunpy_enhance.training._graph import graph_of
+from sunpy_enhance._onnx import Graph, write
 from sunpy_enhance.training.paper import Paper
 
-__all__ = ["write_paper_graphs"]
+__all__ = ["write_naive_graph"]
 
 
-def write_paper_graphs(folder):
-    """Write both files; return {what it is: path}."""
+def write_naive_graph(path):
+    """Write the file; return its path."""
     torch.manual_seed(0)
     network = Paper().eval()
-    card = available_models()["continuum"]
-    card = dataclasses.replace(card, name="paper", halo=network.reach, border="own", metrics={})
-    paths = {"paper, folded": folder / "paper_folded.onnx", "paper, naive": folder / "paper_naive.onnx"}
-    for graph, path in zip((graph_of(network), _naive(network)), paths.values(), strict=True):
-        ends = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, f"y_{name}", f"x_{name}"])
-            for name in ("image", "enhanced")
-        ]
-        model = helper.make_model(
-            helper.make_graph(graph.nodes, "paper", ends[:1], ends[1:], graph.initializers),
-            opset_imports=[helper.make_opsetid("", 17)],
-            ir_version=8,
-        )
-        helper.set_model_props(model, {"sunpy_enhance": card.to_json()})
-        onnx.save(model, path)
-    return paths
+    card = available_models()["continuum-paper"]
+    write(_naive(network).model("naive"), dataclasses.replace(card, name="naive", metrics={}), path)
+    return path
 
 
 def _naive(network):
