@@ -23,11 +23,14 @@ def local_client(workers):
     They share the cores. Each has a GPU of its own, as far as there are.
     """
     with telling_the_extra("dask"):
+        import dask
         from dask.system import CPU_COUNT
         from distributed import Client, LocalCluster
 
     threads = os.environ.get("SUNPY_ENHANCE_THREADS") or str(max(1, CPU_COUNT // workers))
     with (
+        # Dask's profile of the workers takes 25 kB for each file, for an hour.
+        dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=_IN_HAND,

@@ -361,6 +361,15 @@ def client():
         yield client
 
 
+def test_workers_keep_no_profile_of_what_they_did(client):
+    def profiled(dask_worker):
+        return len(dask_worker.profile_history), dask_worker.profile_recent["count"]
+
+    wait = client.submit(time.sleep, 0.3)
+    wait.result()
+    assert set(client.run(profiled).values()) == {(0, 0)}
+
+
 def test_workers_do_as_this_process_does(client, tmp_path, out, model):
     inputs = write_inputs(tmp_path / "in", 6)
     broken = tmp_path / "in" / "broken.fits"
