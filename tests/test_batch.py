@@ -365,8 +365,7 @@ def test_workers_keep_no_profile_of_what_they_did(client):
     def profiled(dask_worker):
         return len(dask_worker.profile_history), dask_worker.profile_recent["count"]
 
-    wait = client.submit(time.sleep, 0.3)
-    wait.result()
+    client.submit(time.sleep, 0.3).result()
     assert set(client.run(profiled).values()) == {(0, 0)}
 
 
