@@ -7,11 +7,11 @@ full disks (``--full-disks``, minutes). Prints Markdown.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 from frames import active_region, full_disk
+from rows import write_rows
 
 import astropy.units as u
 
@@ -92,10 +92,8 @@ def main():
                 rows.append([name, shape, Path(model).stem, mean, shown, within])
                 print(f"| {' | '.join(rows[-1])} |", flush=True)
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("w", encoding="utf-8", newline="") as stream:
-            heading = ["frame", "pixels", "method", "mean", "change", "within 0.05 % or 0.2 G"]
-            csv.writer(stream, lineterminator="\n").writerows([heading, *rows])
+        heading = ["frame", "pixels", "method", "mean", "change", "within 0.05 % or 0.2 G"]
+        write_rows([heading, *rows], options.out)
 
 
 if __name__ == "__main__":

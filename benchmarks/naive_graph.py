@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import torch
 
 from sunpy_enhance import available_models
@@ -39,7 +40,7 @@ def _naive(network):
         features = graph.add("Add", features, normalised(reflected(inner, two), the_other))
     closing, its_normalisation = network.closing
     features = graph.add("Add", first, normalised(reflected(features, closing), its_normalisation))
-    sizes = graph.constant(torch.tensor([1.0, 1.0, 2.0, 2.0]).numpy())
+    sizes = graph.constant(np.array([1, 1, 2, 2], np.float32))
     steps = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
     wide = graph.add("Resize", features, "", sizes, **steps)
     wide = graph.add("Relu", reflected(wide, network.fine))

@@ -5,12 +5,10 @@ Run ``python benchmarks/speed.py DATA --keras-python PYTHON``; DATA is a folder 
 out). What is compared runs in turns, given are medians; what has to be cold, or counts memory, has a process of its
 own. ``--device cuda`` does the same on a GPU, and compares what it gives with the CPU.
 
-``--tables`` measures a part of it. Written are ``speed.json`` and the tables as CSV, printed
-as Markdown, too.
+``--tables`` measures a part of it. Written are ``speed.json`` and the tables as CSV, printed as Markdown, too.
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -23,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from naive_graph import write_naive_graph
 from real_frames import FULL_DISKS
+from rows import print_rows, write_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import apply_tiled, load_network
@@ -170,10 +169,9 @@ def report(name, rows, outdir):
     """Write a table as CSV and print it as Markdown."""
     headings = [key for key in rows[0] if any(row.get(key) is not None for row in rows)]
     cells = [[_cell(row.get(key)) for key in headings] for row in rows]
-    with (outdir / f"{name}.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([headings, *cells])
     print(f"\n{name}\n")
-    print("\n".join("| " + " | ".join(line) + " |" for line in [headings, ["---"] * len(headings), *cells]), flush=True)
+    print_rows([headings, *cells])
+    write_rows([headings, *cells], outdir / f"{name}.csv")
 
 
 def _cell(value):

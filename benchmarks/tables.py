@@ -1,7 +1,8 @@
 """The tables of the benchmark of accuracy, as Markdown, CSV and JSON."""
 
-import csv
 import json
+
+from rows import print_rows, write_rows
 
 from sunpy_enhance.validation._tables import cells, columns
 
@@ -71,16 +72,13 @@ def as_text(tables):
 
 def print_markdown(tables):
     """Print the tables."""
-    for name, (heading, *rows) in as_text(tables).items():
+    for name, rows in as_text(tables).items():
         print(f"\n## {name.replace('-', ': ')}\n")
-        for line in (heading, ["---"] * len(heading), *rows):
-            print(f"| {' | '.join(line)} |")
+        print_rows(rows)
 
 
 def write_files(tables, folder):
     """Write the tables to a folder: as they are shown in NAME.csv, and every figure in accuracy.json."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, rows in as_text(tables).items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
+        write_rows(rows, folder / f"{name}.csv")
     (folder / "accuracy.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")

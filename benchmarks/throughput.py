@@ -6,7 +6,6 @@ Prints tables; with ``--outdir`` it also writes them as CSV there.
 """
 
 import argparse
-import csv
 import os
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 os.environ["SUNPY_ENHANCE_THREADS"] = "1"  # read when a session starts, here and in the workers
 
 import numpy as np
+from rows import print_rows, write_rows
 
 import sunpy.map
 
@@ -101,11 +101,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(options, Path(folder))
     for name, rows in tables(figures).items():
-        print("\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]), end="\n\n")
+        print()
+        print_rows(rows)
         if options.outdir:
-            options.outdir.mkdir(parents=True, exist_ok=True)
-            with (options.outdir / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n").writerows(rows)
+            write_rows(rows, options.outdir / f"{name}.csv")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ and guessed nothing beyond, would have this RMS error.
 """
 
 import argparse
-import csv
 import importlib.resources
 from pathlib import Path
 
 import numpy as np
+from rows import print_rows, write_rows
 from scipy import fft
 
 from sunpy_enhance.optics import degrade
@@ -66,13 +66,9 @@ def main():
             found = rms_beyond(sharp, truth.plate_scale, _FREQUENCIES, periodic=truth.periodic)
             cells = [f"{percent * rms:.2f} %" if percent > 1 else f"{rms:.1f} G" for rms in found]
             rows.append([observable, truth.source, *cells])
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-        if row is rows[0]:
-            print("|---" * len(row) + "|")
+    print_rows(rows)
     if options.out:
-        with options.out.open("w", newline="") as stream:
-            csv.writer(stream).writerows(rows)
+        write_rows(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -71,12 +71,12 @@ class Check:
 
     def to_dict(self):
         """Return all figures as numbers, strings and lists, for JSON."""
-        spectra = {
+        told = {
             name: {"frequency": frequency.tolist(), "power": power.tolist()}
             for name, (frequency, power) in self.spectra.items()
         }
         kept = ("observable", "model", "noise", "regimes", "levels")
-        return {key: getattr(self, key) for key in kept} | {"chi_square": self.chi_square, "spectra": spectra}
+        return {key: getattr(self, key) for key in kept} | {"chi_square": self.chi_square, "spectra": told}
 
     def plot(self, figure=None):
         """Draw it on one page.
