@@ -92,3 +92,24 @@ def test_a_halo_that_the_patches_lack_is_refused(patches):
     wide.halo = 5
     with pytest.raises(ValueError, match="wide needs 5 pixels .* have 4"):
         evaluate({"wide": wide}, patches, 0.0)
+
+
+def test_a_network_that_pads_by_itself_sees_around_a_patch(patches):
+    class Nearest:
+        halo, reach, border = 4, 0, "pad"
+
+        def __call__(self, images):
+            inner = images[..., self.halo : -self.halo, self.halo : -self.halo] if self.halo else images
+            return torch.nn.functional.interpolate(inner, scale_factor=2)
+
+    class WrongAtTheBorder(Nearest):
+        halo, reach, border = 0, 4, "own"
+
+        def __call__(self, images):
+            result = super().__call__(images)
+            result[..., : 2 * self.reach, :] = 9.0
+            return result
+
+    methods = {"right inside": WrongAtTheBorder(), "right": Nearest()}
+    for found in evaluate(methods, patches, 1e-3).values():
+        assert found["right inside"] == found["right"]
