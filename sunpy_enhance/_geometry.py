@@ -54,7 +54,7 @@ class Disk:
             sin_rsun=float(sin_rsun),
         )
 
-    def mu(self, start=0, stop=None, scale=1):
+    def mu(self, start=0, stop=None, scale=1, columns=slice(None)):
         r"""Cosine of the heliocentric angle at pixel centres, 0 off the disk.
 
         Parameters
@@ -63,11 +63,13 @@ class Disk:
             Rows of the image, counted in its own pixels; all by default.
         scale : int
             Pixels of the wanted grid per pixel along each axis; both grids share their edges.
+        columns : slice
+            Columns of the image, counted in its own pixels; all by default.
 
         Returns
         -------
         numpy.ndarray
-            float64, of shape ``(scale (stop - start), scale columns)``.
+            float64, of `scale` times the rows and columns.
 
         Notes
         -----
@@ -85,7 +87,8 @@ class Disk:
         # From the image's centre, not the reference point, which may be far away: digits are kept.
         middle = [(length - 1) / 2 for length in self.shape]
         row = ((np.arange(scale * start, scale * stop) + 0.5) / scale - 0.5 - middle[0])[:, None]
-        column = (np.arange(scale * self.shape[1]) + 0.5) / scale - 0.5 - middle[1]
+        first, last, _ = columns.indices(self.shape[1])
+        column = (np.arange(scale * first, scale * last) + 0.5) / scale - 0.5 - middle[1]
         (xx, xy), (yx, yy) = self.matrix
         x = xx * (middle[1] - self.reference_pixel[0]) + xy * (middle[0] - self.reference_pixel[1])
         y = yx * (middle[1] - self.reference_pixel[0]) + yy * (middle[0] - self.reference_pixel[1])

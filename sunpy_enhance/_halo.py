@@ -30,7 +30,7 @@ def measure_halo(run, padding=0, *, seed=0):
     rng = np.random.default_rng(seed)
     for half in (16, 32, 64, 128):
         # A random background keeps the ReLUs from hiding a part of the network.
-        image = rng.normal(0, 1, (2 * (half + padding) + 1,) * 2).astype(np.float32)
+        image = rng.normal(0, 1, (2 * (half + padding),) * 2).astype(np.float32)
         before, reach = run(image), 0
         for axis in (0, 1):
             changed = image.copy()
@@ -39,7 +39,7 @@ def measure_halo(run, padding=0, *, seed=0):
             rows = np.flatnonzero((run(changed) != before).any(axis=1 - axis)) // 2
             reach = max(reach, *np.abs(rows - half))
         # It ended within what was looked at.
-        if reach < half:
+        if reach < half - 1:
             return int(reach)
     msg = f"the influence of a pixel reaches {half} pixels or farther: tiles cannot overlap by that much"
     raise RuntimeError(msg)

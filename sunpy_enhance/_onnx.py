@@ -35,11 +35,11 @@ class Graph:
         self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
         return name
 
-    def convolve(self, image, kernel, bias=None, dilation=1, padding=0):
-        """Add a convolution with a kernel of (outputs, inputs, y, x), `padding` pixels of zeros on each side."""
+    def convolve(self, image, kernel, bias=None, dilation=1, padding=0, stride=1, group=1):
+        """Add a convolution with a kernel of (outputs, inputs / group, y, x), padded by zeros on each side."""
         inputs = [image, *(self.constant(array) for array in (kernel, bias) if array is not None)]
         sizes = {"kernel_shape": list(kernel.shape[2:]), "dilations": [dilation] * 2, "pads": [padding] * 4}
-        return self.add("Conv", *inputs, **sizes)
+        return self.add("Conv", *inputs, **sizes, strides=[stride] * 2, group=group)
 
     def crop(self, image, margin):
         """Cut a margin off."""

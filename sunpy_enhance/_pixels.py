@@ -4,9 +4,12 @@ import numbers
 
 import numpy as np
 
-from ._threads import threads
+from ._threads import each_band, threads
 
-__all__ = ["bilinear", "cubic", "dilate", "double", "enlarge", "fill", "invalid", "rows_of"]
+__all__ = ["bilinear", "cubic", "dilate", "double", "enlarge", "fill", "invalid", "rows_of", "spans"]
+
+# Columns that a footprint grows in at once: a MiB for a full disk, which stays in the processor's cache.
+_COLUMNS = 256
 
 
 def invalid(data, meta, mask=None):
@@ -38,7 +41,7 @@ def invalid(data, meta, mask=None):
     return bad
 
 
-def fill(image, bad, reach):
+def fill(image, bad, reach, seen=None):
     """Fill bad pixels by the nearest good value, in place.
 
     Parameters
@@ -47,17 +50,23 @@ def fill(image, bad, reach):
     bad : numpy.ndarray of bool
         There has to be a good pixel.
     reach : int
-        Bad pixels farther than this (along an axis) from every good one get the median of the good ones:
-        no network sees them from a good pixel.
+        Bad pixels farther than this (along an axis) from every good one get the median of the good ones.
+    seen : numpy.ndarray of bool, optional
+        Bad pixels that get the nearest good value however far that is.
     """
     if not bad.any():
         return
     from scipy.spatial import KDTree
 
-    near = dilate(~bad, reach) & bad
+    near = dilate(~bad, reach)
+    if seen is not None:
+        near |= seen
+    near &= bad
     far = bad & ~near
     if far.any():
-        image[far] = np.median(image[~bad][:: max(1, image.size // 2**18)])
+        coarse = (slice(None, None, max(1, int(np.sqrt(image.size / 2**18)))),) * 2
+        some = image[coarse][~bad[coarse]]
+        image[far] = np.median(some if some.size else image[~bad])
     # The nearest good pixel touches a bad one: a tree of those few is ten times faster than the distance
     # transform of a full disk, and needs no half GiB for its indices.
     edge = np.argwhere(dilate(bad, 1) & ~bad)
@@ -69,15 +78,28 @@ def fill(image, bad, reach):
 def dilate(footprint, reach):
     """Grow a footprint by `reach` pixels along both axes: a square, as a network's halo is."""
     grown = footprint.copy()
-    for axis in (grown, grown.T):
-        for direction in (axis, axis[::-1]):
-            # By doubling: what has grown by n - 1 pixels, with itself n pixels farther, has grown by 2n - 1.
-            length = 1
-            while length <= reach:
-                step = min(length, reach + 1 - length)
-                direction[step:] |= direction[:-step]
-                length += step
+    each_band(lambda start, stop: _grow(grown[start:stop].T, reach), len(grown))
+    each_band(lambda start, stop: _grow(grown[:, start:stop], reach), grown.shape[1], _COLUMNS)
     return grown
+
+
+def _grow(footprint, reach):
+    """Grow a footprint along its first axis, in place."""
+    for direction in (footprint, footprint[::-1]):
+        # By doubling: what has grown by n - 1 pixels, with itself n pixels farther, has grown by 2n - 1.
+        length = 1
+        while length <= reach:
+            step = min(length, reach + 1 - length)
+            direction[step:] |= direction[:-step]
+            length += step
+
+
+def spans(footprint, grain=64):
+    """Return slices of columns that hold all of a footprint, each some grains wide."""
+    count = footprint.shape[1]
+    grains = np.logical_or.reduceat(footprint.any(axis=0), np.arange(0, count, grain))
+    ends = grain * np.flatnonzero(np.diff(grains, prepend=False, append=False))
+    return [slice(int(first), min(int(last), count)) for first, last in ends.reshape(-1, 2)]
 
 
 def enlarge(footprint):

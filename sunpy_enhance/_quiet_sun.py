@@ -119,19 +119,29 @@ class QuietSun:
     lowest: float = 0.0
     array: np.ndarray | None = None
 
-    def rows(self, start, stop, scale=1):
+    def rows(self, start, stop, scale=1, columns=slice(None), mu=None):
         """Level at the pixels of rows `start` to `stop`, at `scale` (1 or 2) pixels per pixel.
+
+        Parameters
+        ----------
+        start, stop, scale, columns
+            See `sunpy_enhance._geometry.Disk.mu`.
+        mu : numpy.ndarray, optional
+            float32; theirs, where it is known already.
 
         Returns
         -------
         float or numpy.ndarray
         """
         if self.array is not None:
-            return self.array[start:stop] if scale == 1 else bilinear(rows_of(self.array, start, stop))
+            rows = self.array[start:stop] if scale == 1 else bilinear(rows_of(self.array, start, stop))
+            first, last, _ = columns.indices(self.array.shape[1])
+            return rows[:, scale * first : scale * last]
         if self.disk is None:
             return self.level
         # Off the disk mu is 0, and the level goes on as it is at the limb.
-        mu = self.disk.mu(start, stop, scale).astype(np.float32)
+        if mu is None:
+            mu = self.disk.mu(start, stop, scale, columns).astype(np.float32)
         level = limb_darkening(mu)
         if len(self.correction) > 1:
             level *= _horner(self.correction, np.maximum(mu, np.float32(self.lowest)))

@@ -37,12 +37,12 @@ def bands(rows, height=BAND):
         yield start, min(start + height, rows)
 
 
-def each_band(function, rows):
+def each_band(function, rows, height=BAND):
     """Call ``function(start, stop)`` for each band of rows, several at once: NumPy releases the interpreter's lock."""
-    if rows <= BAND or threads() == 1:
-        for band in bands(rows):
+    if rows <= height or threads() == 1:
+        for band in bands(rows, height):
             function(*band)
         return
     with concurrent.futures.ThreadPoolExecutor(threads()) as pool:
-        for _ in pool.map(lambda band: function(*band), bands(rows)):
+        for _ in pool.map(lambda band: function(*band), bands(rows, height)):
             pass  # a band's exception is raised here

@@ -99,7 +99,7 @@ def enhance_map(
     network.card.check(smap)
     if uncertainty:
         _check_sigma(network)
-    image, calibration = to_network(smap, network.card, quiet_sun)
+    image, calibration = to_network(smap, network.card, quiet_sun, limb)
     needed = calibration.enhanced(network.card, limb)
     outputs = ["enhanced", "sigma"] if uncertainty else ["enhanced"]
     results = apply_tiled(network, image, tile_size, needed=needed, progress=progress, outputs=outputs)

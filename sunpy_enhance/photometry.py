@@ -11,7 +11,7 @@ import astropy.units as u
 
 from ._geometry import Disk
 from ._metadata import enhanced_meta, versions
-from ._pixels import cubic, enlarge, fill, invalid
+from ._pixels import cubic, dilate, enlarge, fill, invalid, spans
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
 from ._threads import each_band
 from ._trust import Flags
@@ -57,7 +57,7 @@ class Calibration:
         return (self.mu > 0) & (self.mu >= lowest) & ~self.bad
 
 
-def to_network(smap, card, quiet_sun=None):
+def to_network(smap, card, quiet_sun=None, limb="mask"):
     """Turn a Map into what a network takes.
 
     Parameters
@@ -66,6 +66,7 @@ def to_network(smap, card, quiet_sun=None):
         Checked by `ModelCard.check`.
     card : ModelCard
     quiet_sun : number, array or astropy.units.Quantity, optional
+    limb : {"mask", "enhance", "nan"}
         See `sunpy_enhance.enhance_map`.
 
     Returns
@@ -103,14 +104,16 @@ def to_network(smap, card, quiet_sun=None):
         surface, to_unit = None, float(u.Unit(card.unit).to(smap.unit))
 
     def normalise(start, stop):
-        level = to_unit * (1 if surface is None else surface.rows(start, stop))
+        level = to_unit * (1 if surface is None else surface.rows(start, stop, mu=mu[start:stop]))
         with np.errstate(invalid="ignore", over="ignore"):  # of bad pixels, which are filled below
             image[start:stop] = data[start:stop].astype(np.float64) / level
 
     each_band(normalise, len(data))
-    # Twice the halo: what the interpolation beside a filled pixel sees is smooth, too.
-    fill(image, bad, max(2 * card.halo, 4))
-    return image, Calibration(data, surface, to_unit, bad, mu, image)
+    calibration = Calibration(data, surface, to_unit, bad, mu, image)
+    if bad.any():
+        # A little for the interpolation; and twice the halo, so that all that the network sees is smooth.
+        fill(image, bad, 4, dilate(calibration.enhanced(card, limb), 2 * card.halo))
+    return image, calibration
 
 
 def to_map(enhanced, calibration, smap, network, limb, sigma=None):
@@ -141,21 +144,27 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
     flagged = flags.any()
 
     def restore(start, stop):
-        rows = slice(scale * start, scale * stop)
-        block, level = enhanced[rows], np.float32(calibration.to_unit)
-        if calibration.quiet_sun is not None:
-            level = calibration.quiet_sun.rows(start, stop, scale)
-        block *= level
+        rows, here = slice(scale * start, scale * stop), used[start:stop]
+        for columns in spans(here):
+            where = rows, slice(scale * columns.start, scale * columns.stop)
+            level = np.float32(calibration.to_unit)
+            if calibration.quiet_sun is not None:
+                level = calibration.quiet_sun.rows(start, stop, scale, columns)
+            enhanced[where] *= level
+            if sigma is not None:
+                sigma[where] *= level
         if sigma is not None:
-            sigma[rows] *= level
             np.copyto(sigma[rows], np.nan, where=enlarge(flagged[start:stop]))
-        here = used[start:stop]
-        if not here.all():
-            lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
-            if limb == "nan":
-                lost |= ~here
-            np.copyto(block, cubic(_input_rows(smap, calibration, start, stop)), where=enlarge(~here))
-            np.copyto(block, np.nan, where=enlarge(lost))
+        if here.all():
+            return
+        lost = invalid(calibration.data[start:stop], smap.meta)  # masked pixels are not lost
+        if limb == "nan":
+            lost |= ~here
+        np.copyto(enhanced[rows], np.nan, where=enlarge(lost))
+        wanted = ~here & ~lost
+        for columns in spans(wanted):
+            block = enhanced[rows, scale * columns.start : scale * columns.stop]
+            np.copyto(block, _input(smap, calibration, start, stop, columns), where=enlarge(wanted[:, columns]))
 
     each_band(restore, len(used))
     mask = enlarge(flagged) if flagged.any() else None
@@ -175,18 +184,22 @@ def _uncertainty(sigma):
     return StdDevUncertainty(sigma, copy=False)  # in the unit of the Map that it is given to
 
 
-def _input_rows(smap, calibration, start, stop):
-    """Input rows with two more on each side in the Map's unit, invalid pixels filled."""
+def _input(smap, calibration, start, stop, columns):
+    """Interpolate the input between rows and columns in the Map's unit, invalid pixels filled."""
     rows = np.clip(np.arange(start - 2, stop + 2), 0, len(calibration.bad) - 1)
     low, high = rows[0], rows[-1] + 1
-    data = calibration.data[low:high].astype(np.float32)
-    holes = invalid(calibration.data[low:high], smap.meta)
+    # Two more columns where there are some, as at the Map's edge the outermost one is repeated.
+    left = min(columns.start, 2)
+    around = slice(columns.start - left, columns.stop + 2)
+    where = slice(low, high), around
+    data = calibration.data[where].astype(np.float32)
+    holes = invalid(calibration.data[where], smap.meta)
     if holes.any():
         level = calibration.to_unit
         if calibration.quiet_sun is not None:
-            level = calibration.quiet_sun.rows(low, high)
-        data[holes] = (calibration.image[low:high] * level)[holes]
-    return data[rows - low]
+            level = calibration.quiet_sun.rows(low, high, columns=around, mu=calibration.mu[where])
+        data[holes] = (calibration.image[where] * level)[holes]
+    return cubic(data[rows - low])[:, 2 * left : 2 * (left + columns.stop - columns.start)]
 
 
 def _surface(smap, data, disk, mu, measured, given):

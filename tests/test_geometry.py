@@ -65,6 +65,7 @@ def test_bands_and_finer_sampling():
     inner = whole > 0.5
     assert np.abs(mean - whole)[inner].max() < 2e-3
     np.testing.assert_array_equal(disk.mu(20, 67, 2), fine[40:])
+    np.testing.assert_array_equal(disk.mu(20, 67, 2, slice(11, 80)), fine[40:, 22:])
 
 
 def test_behind_the_observer_is_off_the_disk():

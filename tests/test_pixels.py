@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sunpy_enhance._pixels import bilinear, cubic, dilate, enlarge, fill, invalid, rows_of
+from sunpy_enhance._pixels import bilinear, cubic, dilate, enlarge, fill, invalid, rows_of, spans
 from sunpy_enhance._threads import bands
 
 
@@ -75,6 +75,25 @@ def test_fill_far_away_and_nothing_to_fill():
     np.testing.assert_array_equal(image[0], [1, 2, 3, 3, 3, 3] + 34 * [2])
     fill(image, np.zeros_like(bad), 3)
     assert image[0, 2] == 3
+
+
+def test_fill_what_is_seen_however_far():
+    image = np.array([[1.0, 2.0, 3.0] + 37 * [np.nan]] * 5)
+    bad, seen = np.isnan(image), np.zeros(image.shape, dtype=bool)
+    seen[:, :10] = True
+    fill(image, bad, 3, seen)
+    np.testing.assert_array_equal(image[0], [1, 2] + 8 * [3] + 30 * [2])
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.05), st.integers(1, 12))
+def test_spans_hold_all(seed, share, grain):
+    footprint = np.random.default_rng(seed).random((3, 50)) < share
+    rest, last = footprint.copy(), -1
+    for columns in spans(footprint, grain):
+        assert last < columns.start < columns.stop <= 50
+        assert footprint[:, columns].any()
+        rest[:, columns], last = False, columns.stop
+    assert not rest.any()
 
 
 def test_invalid():

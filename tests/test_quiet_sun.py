@@ -127,7 +127,11 @@ def test_surface_at_finer_sampling():
     coarse, fine = surface.rows(10, 40), surface.rows(10, 40, 2)
     assert fine.shape == (60, 120)
     np.testing.assert_allclose(fine.reshape(30, 2, 60, 2).mean((1, 3)), coarse, rtol=1e-3)
-    array = QuietSun("test", 1.0, array=np.arange(50.0)[:, None] * np.ones(60))
+    np.testing.assert_array_equal(surface.rows(10, 40, 2, slice(7, 31)), fine[:, 14:62])
+    np.testing.assert_array_equal(surface.rows(10, 40, mu=disk.mu(10, 40).astype(np.float32)), coarse)
+    array = QuietSun("test", 1.0, array=np.arange(50.0)[:, None] * np.arange(1, 61))
+    np.testing.assert_array_equal(array.rows(10, 40, 2, slice(7, 31)), array.rows(10, 40, 2)[:, 14:62])
+    np.testing.assert_array_equal(array.rows(10, 40, 1, slice(7, 31)), array.array[10:40, 7:31])
     np.testing.assert_array_equal(array.rows(10, 40), array.array[10:40])
     np.testing.assert_allclose(array.rows(10, 40, 2)[:, 0], np.arange(9.75, 39.5, 0.5), rtol=1e-6)
     assert QuietSun("test", 3.0).rows(0, 5, 2) == 3.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from sunpy_enhance._onnx import Graph
 from sunpy_enhance._paper import PaperWeights, folded, paper_graph
+from sunpy_enhance.training._blocks import filter_in_blocks, last_in_blocks
 from sunpy_enhance.training.networks import CHANGE_GAIN, LEVEL_GAIN, MEAN_INTENSITY, WEAK_FIELD, Hybrid
 from sunpy_enhance.training.paper import Paper
 from sunpy_enhance.training.sigma import CORRECTION_GAIN, FAINT_FIELD, LARGEST
@@ -31,25 +32,36 @@ def _hybrid(network: Hybrid, head=None):
     if network.constant != 1:
         constant = graph.constant(np.float32(network.constant))
         image = graph.add("Div", image, constant)
-    linear = network.linear
-    dense, coarse = linear.kernels()
-    phases = graph.convolve(graph.crop(image, linear.halo - linear.narrow // 2), *_arrays(dense))
-    if linear.wide:
-        smooth = graph.crop(image, linear.halo - linear.halo_of_coarse)
-        # The smoothing kernel is an outer product: a column and a row of it are fewer operations.
-        column = linear.smoothing.sum(dim=3, keepdim=True)
-        smooth = graph.convolve(graph.convolve(smooth, *_arrays(column)), *_arrays(column.transpose(2, 3)))
-        phases = graph.add("Add", phases, graph.convolve(smooth, *_arrays(coarse), dilation=linear.dilation))
+    phases = _add_linear(graph, network, image)
     results = {"enhanced": phases}
     if network.channels:
-        image = graph.crop(image, linear.halo)
+        image = graph.crop(image, network.linear.halo)
         results["enhanced"], features = _add_residual(graph, network, image, phases)
         if head is not None:
+            features = graph.crop(features, 2 * len(network.blocks))
             results["sigma"] = _add_sigma(graph, head, results["enhanced"], phases, image, features, network.margin)
     for name, result in results.items():
         scaled = result if network.constant == 1 else graph.add("Mul", result, constant)
         graph.add("DepthToSpace", scaled, blocksize=2, mode="CRD", output=name)
     return graph
+
+
+def _add_linear(graph, network, image):
+    linear, block = network.linear, network.multiple_of
+    (dense, margin), *wide = filter_in_blocks(linear, block)
+    image = graph.add("SpaceToDepth", image, blocksize=block)
+    phases = _pixels(graph, graph.convolve(graph.crop(image, margin), dense), block)
+    if not wide:
+        return phases
+    (smoothing, margin), (coarse, _) = wide
+    smooth = graph.convolve(graph.crop(image, margin), smoothing)
+    # Pixels of a block lie as far apart as the taps of the coarse kernel, or a divisor of that.
+    far = graph.convolve(smooth, coarse, dilation=linear.dilation // block, group=block**2)
+    return graph.add("Add", phases, _pixels(graph, far, block))
+
+
+def _pixels(graph, blocks, side):
+    return graph.add("DepthToSpace", blocks, blocksize=side, mode="CRD")
 
 
 def _add_residual(graph, network, image, phases):
@@ -61,9 +73,10 @@ def _add_residual(graph, network, image, phases):
         inner = graph.add("Relu", graph.convolve(features, *_arrays(*one.parameters_of_convolution()), padding=1))
         inner = graph.convolve(inner, *_arrays(*two.parameters_of_convolution()), padding=1)
         features = graph.add("Add", features, inner)
-    seen = 2 * len(network.blocks)
-    residual = graph.crop(graph.convolve(features, *_arrays(network.last_convolution())), seen)
-    return graph.add("Add", graph.crop(phases, network.margin), residual), graph.crop(features, seen)
+    kernel, side = last_in_blocks(network)
+    residual = _pixels(graph, graph.convolve(features, kernel, stride=side), side)
+    residual = graph.crop(residual, 2 * len(network.blocks))
+    return graph.add("Add", graph.crop(phases, network.margin), residual), features
 
 
 def _add_features(graph, network, image, phases):

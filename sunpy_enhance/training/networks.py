@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sunpy_enhance.training._blocks import block_of, filter_in_blocks, last_in_blocks
+
 __all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter", "crop"]
 
 # About the middle between the umbra and the brightest granules, in units of the quiet Sun.
@@ -212,16 +214,20 @@ class Hybrid(nn.Module):
         return self.halo
 
     @property
+    def multiple_of(self):
+        """What the sides of an image have to be multiples of in the file, whose filter works in blocks of pixels."""
+        return block_of(self.linear, self.halo)
+
+    @property
     def multiply_adds(self):
-        """Number of multiplications in the convolutions per input pixel."""
-        linear = self.linear
-        # The smoothing is a column and a row of its kernel.
-        column, row = linear.smoothing[..., 0], linear.smoothing[..., 0, :]
-        weights = [*linear.kernels(), column, row] if linear.wide else [linear.dense]
-        if self.channels:
-            inner = [layer.parameters_of_convolution()[0] for block in self.blocks for layer in block]
-            weights += [self.first_convolution()[0], *inner, self.last_convolution()]
-        return sum(weight.numel() for weight in weights)
+        """Number of multiplications in the file's convolutions per input pixel."""
+        side = self.multiple_of
+        linear = sum(kernel.size for kernel, _ in filter_in_blocks(self.linear, side)) / side**2
+        if not self.channels:
+            return linear
+        inner = [layer.parameters_of_convolution()[0] for block in self.blocks for layer in block]
+        last, side = last_in_blocks(self)
+        return linear + sum(weight.numel() for weight in [self.first_convolution()[0], *inner]) + last.size / side**2
 
     def features(self, image, linear):
         """Return what the residual network sees, brought to the order of one, without which it learns slowly.

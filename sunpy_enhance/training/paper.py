@@ -57,6 +57,7 @@ class Paper(nn.Module):
 
     halo = 0
     border = "own"
+    multiple_of = 1
 
     def __init__(self, channels=64, blocks=5, *, odd=False, constant=1.0, start="random"):
         super().__init__()

@@ -210,7 +210,8 @@ class _Trained:
         card = self.network.card
         # Of its two outputs, a network that tells its error gives both.
         outputs = {"outputs": ("enhanced", "sigma")} if getattr(card, "uncertainty", None) else {}
-        if card.border == "pad" and card.multiple_of == 1:
+        fits = all((length - 2 * self.halo) % card.multiple_of == 0 for length in images.shape[1:])
+        if card.border == "pad" and fits:
             results = [self.network(image, **outputs) for image in images]
         else:
             # A network that pads by itself gets as much around a patch as it would see in a frame.
