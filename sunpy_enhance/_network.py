@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 
 from ._cuda import free_memory, is_out_of_memory, run_overlapped, tile_size_for
-from ._outputs import without_sigma
 from ._session import check_device, start_session
 from ._threads import each_band
 from ._tiling import SMALLEST_TILE, TILE_SIZE, tiles
+from ._trimmed import without_borders, without_sigma
 from .card import ModelCard
 from .models import resolve
 
@@ -32,6 +32,8 @@ class Network:
         Gives the enhanced image alone.
     session_with_sigma : callable
         Returns the session that gives sigma, too, and starts it at the first call.
+    session_inside : callable
+        Returns the session for images whose borders are not wanted, and starts it at the first call.
     """
 
     card: ModelCard
@@ -39,15 +41,17 @@ class Network:
     device: str
     session: object = dataclasses.field(repr=False)
     session_with_sigma: object = dataclasses.field(default=None, repr=False)
+    session_inside: object = dataclasses.field(default=None, repr=False)
 
-    def __call__(self, image, outputs="enhanced"):
+    def __call__(self, image, outputs="enhanced", *, inside=False):
         """Run it: float32 (y, x) to float32 at `card.scale` times the sampling.
 
-        One name of an output gives an array, several give a list of arrays.
+        One name of an output gives an array, several give a list of arrays. With `inside` a halo at each border of the
+        image is not wanted, and may come out as anything.
         """
         names = [outputs] if isinstance(outputs, str) else list(outputs)
         feeds = {"image": np.ascontiguousarray(image)[None, None]}
-        arrays = [array[0, 0] for array in self.session_for(names).run(names, feeds)]
+        arrays = [array[0, 0] for array in self.session_for(names, inside=inside).run(names, feeds)]
         around = self.card.halo if self.card.border == "pad" else 0
         expected = tuple(self.card.scale * (length - 2 * around) for length in image.shape)
         for array in arrays:
@@ -57,8 +61,10 @@ class Network:
                 raise ValueError(msg)
         return arrays[0] if isinstance(outputs, str) else arrays
 
-    def session_for(self, outputs):
+    def session_for(self, outputs, *, inside=False):
         """Return the session that gives these outputs, and computes no others if it can."""
+        if inside and self.session_inside and "sigma" not in outputs:
+            return self.session_inside()
         return self.session if "sigma" not in outputs or not self.session_with_sigma else self.session_with_sigma()
 
 
@@ -91,9 +97,16 @@ def load_network(model, device="auto"):
     if key not in _LOADED:
         alone = without_sigma(file)
         session, ran_on = start_session(alone, device, model)
-        with_sigma = functools.cache(lambda: start_session(file, ran_on, model)[0]) if alone is not file else None
-        _LOADED[key] = Network(_card(session, model), key[0], ran_on, session, with_sigma)
+        with_sigma = _later(file, ran_on, model) if alone is not file else None
+        inner = without_borders(alone) if ran_on == "cpu" else None
+        inside = _later(inner, ran_on, model) if inner is not None else None
+        _LOADED[key] = Network(_card(session, model), key[0], ran_on, session, with_sigma, inside)
     return _LOADED[key]
+
+
+def _later(file, device, model):
+    """Return what starts a session at its first call."""
+    return functools.cache(lambda: start_session(file, device, model)[0])
 
 
 # (SHA-256 of the file, device asked for) -> Network
@@ -170,8 +183,13 @@ def _run_tiles(network, image, todo, names, write):
     if network.device == "cuda":
         run_overlapped(network, image, todo, names, write)
         return
+    halo = network.card.halo
     for tile in todo:
-        write(tile, network(image[tile.read], names))
+        read = [part.stop - part.start for part in tile.read]
+        inside = all(
+            halo <= kept.start and kept.stop <= length - halo for kept, length in zip(tile.crop, read, strict=True)
+        )
+        write(tile, network(image[tile.read], names, inside=inside))
 
 
 def _with_progress(network, todo, progress):

@@ -52,9 +52,9 @@ def test_multiples(networks):
     seen = []
 
     class Picky(Network):
-        def __call__(self, image, outputs="enhanced"):
+        def __call__(self, image, outputs="enhanced", **how):
             seen.append(image.shape)
-            return network(image, outputs)
+            return network(image, outputs, **how)
 
     picky = Picky(dataclasses.replace(network.card, multiple_of=8), "", "cpu", None)
     image = image_of((45, 70))

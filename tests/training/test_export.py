@@ -76,6 +76,17 @@ def test_tiled_is_whole_up_to_the_border(paper, size):
     np.testing.assert_allclose(tiled, paper_by_numpy(network, image), rtol=0, atol=1e-5 * network.constant)
 
 
+def test_tiles_inside_need_no_reflection(paper):
+    network, path = paper
+    loaded = load_network(path, "cpu")
+    image, halo = image_of(network, (75, 90)), 2 * loaded.card.halo
+    reflected, zeros = loaded(image), loaded(image, inside=True)
+    inner = (slice(halo, -halo),) * 2
+    np.testing.assert_allclose(zeros[inner], reflected[inner], rtol=0, atol=1e-5 * network.constant)
+    # So that there is something to be left out.
+    assert np.abs(zeros - reflected).max() > 1e-3 * network.constant
+
+
 def test_tiles_need_that_halo(paper):
     # Or "tiled is whole" would hold for any overlap.
     network, path = paper

@@ -3,7 +3,7 @@ import pytest
 from conftest import write_network
 from test_network import write_network_with_sigma
 
-from sunpy_enhance._outputs import without_sigma
+from sunpy_enhance._trimmed import without_borders, without_sigma
 
 
 def test_only_what_sigma_needs_is_taken_out(tmp_path):
@@ -19,6 +19,20 @@ def test_only_what_sigma_needs_is_taken_out(tmp_path):
 def test_other_files_stay_as_they_are(tmp_path):
     plain = write_network(tmp_path / "plain.onnx").read_bytes()
     assert without_sigma(plain) is plain
+
+
+def test_reflections_become_zeros(tmp_path):
+    network = onnx.load(write_network(tmp_path / "plain.onnx"))
+    assert without_borders(network.SerializeToString()) is None
+    pads = onnx.helper.make_tensor("pads", onnx.TensorProto.INT64, [8], [0, 0, 1, 2, 0, 0, 2, 1])
+    network.graph.initializer.append(pads)
+    pad = onnx.helper.make_node("Pad", ["image", "pads"], ["padded"], name="p", mode="reflect")
+    for node in network.graph.node:
+        node.input[:] = ["padded" if name == "image" else name for name in node.input]
+    network.graph.node.insert(0, pad)
+    result = onnx.load_from_string(without_borders(network.SerializeToString()))
+    del network.graph.node[0].attribute[:]
+    assert result == network
 
 
 @pytest.mark.parametrize("file", [b"", b"nothing", b"\x3a", b"\x3a\x05abc", b"\x0a\xff", b"\x3a\x02\x62\x00"])
