@@ -21,8 +21,8 @@ from sunpy_enhance.validation.regimes import regimes
 
 __all__ = ["WITHIN", "best_factor", "calibrate", "calibration_patches", "count", "coverage", "train_head"]
 
-# Parts of a Gaussian within one and two standard deviations.
-WITHIN = (0.6827, 0.9545)
+# What users expect within one and two standard deviations: about the parts of a Gaussian.
+WITHIN = (0.68, 0.95)
 # The scenes to calibrate on are neither those for training nor any that something is measured on.
 _SEED = 4 * HELD_OUT_SEEDS
 # Smallest sigma, in units of the noise of the training.
@@ -144,8 +144,8 @@ def best_factor(ratios, weights=None):
     Returns
     -------
     float
-        Where the larger of two deviations is least: of the part within one sigma from 68.3 %, and of that within two
-        from 95.4 %. Errors have longer tails than a Gaussian, and no factor meets both exactly.
+        Where the larger of two deviations is least: of the part within one sigma from 68 %, and of that within two
+        from 95 %. Errors have longer tails than a Gaussian, and no factor meets both exactly.
     """
     order = np.argsort(ratios)
     total = np.cumsum(np.ones(len(ratios)) if weights is None else weights[order])
@@ -155,10 +155,10 @@ def best_factor(ratios, weights=None):
     return float(_FACTORS[np.argmin(worst)])
 
 
-def calibration_patches(recipe, data, *, number=60, shape=(768, 768)):
+def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
     """Return patches to calibrate on, which have nothing in common with those that are held out.
 
-    Of the files it is training patches; of each synthetic kind a new scene, at disk centre and as it is, where those
+    Of the files it is training patches; of each synthetic kind new scenes, at disk centre and as they are, where those
     for training are seen at an angle, of changed contrast and size: to know the shape of the error, not its scale.
 
     Parameters
@@ -167,7 +167,9 @@ def calibration_patches(recipe, data, *, number=60, shape=(768, 768)):
     data : `~sunpy_enhance.training.dataset.Patches`
         Those for training.
     number : int
-        Patches of each source.
+        Patches of each scene, and for each of them as many of each file.
+    scenes : int
+        Of each synthetic kind.
     shape : (int, int)
         Of the scenes.
 
@@ -180,11 +182,12 @@ def calibration_patches(recipe, data, *, number=60, shape=(768, 768)):
     parts = []
     for source in sorted({source for source in data.sources if not source.startswith("synthetic")} - set(without)):
         own = np.flatnonzero(sources == source)
-        some = np.sort(rng.choice(own, min(number, len(own)), replace=False))
+        some = np.sort(rng.choice(own, min(scenes * number, len(own)), replace=False))
         parts.append(Patches(data.inputs[some], data.targets[some], [source] * len(some)))
     for kind in dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])):
-        truth = synthetic_truth(recipe["observable"], kind, seed=_SEED, shape=shape)
-        parts.append(sample_patches(truth, number, rng=rng, **sampling))
+        for seed in range(scenes):
+            truth = synthetic_truth(recipe["observable"], kind, seed=_SEED + seed, shape=shape)
+            parts.append(sample_patches(truth, number, rng=rng, **sampling))
     return Patches.join(parts)
 
 
