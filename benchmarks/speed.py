@@ -30,6 +30,8 @@ from sunpy_enhance.training.cost import graph_cost
 
 _HERE = Path(__file__).parent
 _KERAS = "Keras predict"
+# Keras has no room for the features of a whole disk: it gets 4 x 4 squares, without any overlap.
+_SQUARES, _SQUARE = 16, 1024
 _NAIVE = "paper, naive graph"
 _TABLES = ["networks", "differences", "disks", "scaling", "start"]
 
@@ -119,9 +121,11 @@ def _medians(figures):
     return {stage: float(np.median([run[stage] for run in figures["runs"]])) for stage in figures["runs"][0]}
 
 
-def full_disks(models, data, repeats, device, folder):
-    """Rows of full disks, Map to Map, stage by stage."""
-    rows = []
+def full_disks(models, keras, data, repeats, device, folder):
+    """Rows of full disks, Map to Map, stage by stage; and the peer's, half of it before and half of it after."""
+    rows, peer = [], []
+    if keras:
+        peer = [keras.seconds(_SQUARE) for _ in range(_SQUARES // 2)]
     for name, path in models.items():
         observable = "magnetogram" if name.startswith("magnetogram") else "continuum"
         if data is None and observable == "magnetogram":
@@ -137,6 +141,11 @@ def full_disks(models, data, repeats, device, folder):
             rows.append(
                 {"model": label, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]}
             )
+    if keras:
+        seconds = sum(peer + [keras.seconds(_SQUARE) for _ in range(_SQUARES // 2)])
+        rows.append({"model": f"{_KERAS}, {_SQUARES} squares", "network": seconds})
+        for row in rows:
+            row["network, times as fast as Keras"] = seconds / row["network"]
     return rows
 
 
@@ -217,23 +226,23 @@ def main():
 def _measure(table, options, shipped, models, peak, folder):
     """Yield the rows of a table."""
     device, repeats = options.device, options.repeats
+    keras = Keras(options.keras_python) if options.keras_python and table in ("networks", "disks") else None
     if table == "networks":
-        keras = Keras(options.keras_python) if options.keras_python else None
         for side in options.sides:
             yield from networks_in_turns(models, keras, side, repeats, device, peak)
-        if keras:
-            keras.close()
     elif table == "differences" and device == "cuda":
         yield from differences(models)
     elif table == "disks":
         wanted = options.models or shipped
-        yield from full_disks({name: models[name] for name in wanted}, options.data, repeats, device, folder)
+        yield from full_disks({name: models[name] for name in wanted}, keras, options.data, repeats, device, folder)
     elif table == "scaling":
         yield from scaling(shipped["continuum"], options.scales, repeats, device, folder)
     elif table == "start":
         # The first one compiles the modules and is not counted.
         starts = [case("start", bytecode=Path(folder) / "bytecode") for _ in range(repeats + 1)][1:]
         yield {key: float(np.median([one[key] for one in starts])) for key in starts[0]}
+    if keras:
+        keras.close()
 
 
 if __name__ == "__main__":
