@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-__all__ = ["block_of", "filter_in_blocks", "last_in_blocks"]
+__all__ = ["between_blocks", "block_of", "filter_in_blocks", "last_in_blocks", "to_blocks"]
 
 _LARGEST = 4
 
