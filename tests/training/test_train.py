@@ -471,7 +471,7 @@ def test_shipped_networks_are_of_the_shipped_recipes(name):
     network = recipe.network()
     assert card.recipe == recipe.text
     assert (card.name, card.version, card.border) == (name, recipe["version"], network.border)
-    assert card.halo == network.reach
+    assert (card.halo, card.multiple_of) == (network.reach, network.multiple_of)
     assert set(card.data) == {entry["file"] for entry in recipe["files"]} | {"sunpy_enhance.training.synthetic"}
 
 
