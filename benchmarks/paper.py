@@ -5,7 +5,6 @@ DATA is the folder of the recipes' files, with AR 11158 in ``hmi/``. Some minute
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from paper_figures import (
     draw_validation,
 )
 from paper_numbers import continuum_rows, iteration_rows, magnetogram_rows, psf_rows
+from rows import print_rows, write_rows
 from tqdm import tqdm
 
 from sunpy_enhance import enhance_map, richardson_lucy
@@ -81,10 +81,9 @@ def quiet_scene():
 
 
 def write_table(path, heading, rows):
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([heading, *rows])
-    for line in (heading, *rows):
-        print(" | ".join(map(str, line)))
+    table = [[*map(str, row)] for row in (heading, *rows)]
+    write_rows(table, path)
+    print_rows(table)
     print()
 
 

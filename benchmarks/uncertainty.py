@@ -7,11 +7,11 @@ With ``--outdir`` it writes the table as CSV and the figures as PNG. A few minut
 """
 
 import argparse
-import csv
 import importlib.resources
 from pathlib import Path
 
 import numpy as np
+from rows import print_rows, write_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
@@ -172,14 +172,10 @@ def main():
     for observable, models in chosen.items():
         rows, drawn = [], {}
         measure(observable, models, options, rows, drawn)
-        for cells in ([*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)):
-            print(f"| {' | '.join(map(str, cells))} |")
+        table = [[*rows[0]], *([*map(str, row.values())] for row in rows)]
+        print_rows(table)
         if options.outdir:
-            options.outdir.mkdir(parents=True, exist_ok=True)
-            with (options.outdir / f"{observable}.csv").open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+            write_rows(table, options.outdir / f"{observable}.csv")
             unit = "G" if observable == "magnetogram" else "quiet Sun"
             reliability(drawn, unit, options.outdir / f"{observable}-reliability.png")
             towards_limb(

@@ -271,7 +271,7 @@ def test_off_disk_tiles_are_skipped(enhance, networks, monkeypatch):
     network = load_network(networks["continuum"], "cpu")
     calls = []
     run = type(network).__call__
-    monkeypatch.setattr(type(network), "__call__", lambda self, *given: calls.append(1) or run(self, *given))
+    monkeypatch.setattr(type(network), "__call__", lambda *given, **how: calls.append(1) or run(*given, **how))
     out = enhance(smap, tile_size=50)
     assert len(calls) == 4
     assert np.isfinite(out.data).all()
