@@ -183,13 +183,8 @@ def _run_tiles(network, image, todo, names, write):
     if network.device == "cuda":
         run_overlapped(network, image, todo, names, write)
         return
-    halo = network.card.halo
     for tile in todo:
-        read = [part.stop - part.start for part in tile.read]
-        inside = all(
-            halo <= kept.start and kept.stop <= length - halo for kept, length in zip(tile.crop, read, strict=True)
-        )
-        write(tile, network(image[tile.read], names, inside=inside))
+        write(tile, network(image[tile.read], names, inside=tile.is_inside(network.card.halo)))
 
 
 def _with_progress(network, todo, progress):

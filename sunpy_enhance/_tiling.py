@@ -30,6 +30,13 @@ class Tile(typing.NamedTuple):
     crop: tuple
     write: tuple
 
+    def is_inside(self, halo):
+        """Tell whether what is kept has a halo of so many pixels around it in what is read."""
+        return all(
+            halo <= kept.start and kept.stop + halo <= read.stop - read.start
+            for kept, read in zip(self.crop, self.read, strict=True)
+        )
+
 
 def tiles(shape, tile_size, halo, border, multiple_of=1, needed=None):
     """Yield tiles of one shape that cover an image, or what is needed of it; no pixel is written twice.

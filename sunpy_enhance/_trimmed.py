@@ -31,9 +31,7 @@ def without_sigma(file):
         The same object where the outputs are not "enhanced" and "sigma", or where it is no ONNX file.
     """
     try:
-        model = list(fields(file))
-        (graph,) = (content for number, content, _ in model if number == _GRAPH)
-        parts = list(fields(graph))
+        model, parts = _opened(file)
         outputs = [strings(content, _NAME)[0] for number, content, _ in parts if number == _OUTPUT]
     except (IndexError, ValueError):
         return file  # onnxruntime will say what is wrong with it
@@ -64,10 +62,9 @@ def without_borders(file):
     bytes or None
         It gives the same a halo away from the borders. None where nothing is padded in the file.
     """
-    model = list(fields(file))
-    (graph,) = (content for number, content, _ in model if number == _GRAPH)
+    model, parts = _opened(file)
     kept, found = [], False
-    for number, content, whole in fields(graph):
+    for number, content, whole in parts:
         if number == _NODE and strings(content, _OPERATION) == [b"Pad"]:
             # Without its attribute "mode", a Pad is one of zeros.
             rest = b"".join(part for field, _, part in fields(content) if field != _ATTRIBUTE)
@@ -76,6 +73,13 @@ def without_borders(file):
         else:
             kept.append(whole)
     return _with_graph(model, kept) if found else None
+
+
+def _opened(file):
+    """Return the fields of an ONNX file and those of its graph."""
+    model = list(fields(file))
+    (graph,) = (content for number, content, _ in model if number == _GRAPH)
+    return model, list(fields(graph))
 
 
 def _with_graph(model, parts):

@@ -56,6 +56,13 @@ class Calibration:
         lowest = 0.0 if limb == "enhance" else card.mu_validated
         return (self.mu > 0) & (self.mu >= lowest) & ~self.bad
 
+    def level(self, start, stop, scale=1, columns=slice(None)):
+        """Return Map units per network unit at pixels, an array where it changes: see `QuietSun.rows`."""
+        if self.quiet_sun is None:
+            return self.to_unit
+        mu = self.mu[start:stop, columns] if scale == 1 else None
+        return self.to_unit * self.quiet_sun.rows(start, stop, scale, columns, mu)
+
 
 def to_network(smap, card, quiet_sun=None, limb="mask"):
     """Turn a Map into what a network takes.
@@ -103,13 +110,13 @@ def to_network(smap, card, quiet_sun=None, limb="mask"):
             raise ValueError(msg)
         surface, to_unit = None, float(u.Unit(card.unit).to(smap.unit))
 
+    calibration = Calibration(data, surface, to_unit, bad, mu, image)
+
     def normalise(start, stop):
-        level = to_unit * (1 if surface is None else surface.rows(start, stop, mu=mu[start:stop]))
         with np.errstate(invalid="ignore", over="ignore"):  # of bad pixels, which are filled below
-            image[start:stop] = data[start:stop].astype(np.float64) / level
+            image[start:stop] = data[start:stop].astype(np.float64) / calibration.level(start, stop)
 
     each_band(normalise, len(data))
-    calibration = Calibration(data, surface, to_unit, bad, mu, image)
     if bad.any():
         # A little for the interpolation; and twice the halo, so that all that the network sees is smooth.
         fill(image, bad, 4, dilate(calibration.enhanced(card, limb), 2 * card.halo))
@@ -147,9 +154,7 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
         rows, here = slice(scale * start, scale * stop), used[start:stop]
         for columns in spans(here):
             where = rows, slice(scale * columns.start, scale * columns.stop)
-            level = np.float32(calibration.to_unit)
-            if calibration.quiet_sun is not None:
-                level = calibration.quiet_sun.rows(start, stop, scale, columns)
+            level = calibration.level(start, stop, scale, columns)
             enhanced[where] *= level
             if sigma is not None:
                 sigma[where] *= level
@@ -195,10 +200,7 @@ def _input(smap, calibration, start, stop, columns):
     data = calibration.data[where].astype(np.float32)
     holes = invalid(calibration.data[where], smap.meta)
     if holes.any():
-        level = calibration.to_unit
-        if calibration.quiet_sun is not None:
-            level = calibration.quiet_sun.rows(low, high, columns=around, mu=calibration.mu[where])
-        data[holes] = (calibration.image[where] * level)[holes]
+        data[holes] = (calibration.image[where] * calibration.level(low, high, columns=around))[holes]
     return cubic(data[rows - low])[:, 2 * left : 2 * (left + columns.stop - columns.start)]
 
 

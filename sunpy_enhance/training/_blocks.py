@@ -95,13 +95,13 @@ def filter_in_blocks(linear, block):
         pixel of the blocks by itself.
     """
     dense, coarse = linear.kernels()
-    pairs = [(dense, linear.halo - linear.narrow // 2)]
+
+    def behind(margin, kernel):
+        return between_blocks(kernel.detach().numpy(), block, margin % block), margin // block
+
+    kernels = [behind(linear.halo - linear.narrow // 2, dense)]
     if linear.wide:
-        pairs.append((linear.smoothing, linear.halo - linear.halo_of_coarse))
-    kernels = [
-        (between_blocks(kernel.detach().numpy(), block, margin % block), margin // block) for kernel, margin in pairs
-    ]
-    if linear.wide:
+        kernels.append(behind(linear.halo - linear.halo_of_coarse, linear.smoothing))
         kernels.append((coarse.detach().numpy().repeat(block**2, axis=0), 0))
     return kernels
 

@@ -175,7 +175,7 @@ def check(
         msg = f"no pixel is left to compare farther than {border} from the border: give a smaller border="
         raise ValueError(msg)
 
-    level = calibration.to_unit * (1 if calibration.quiet_sun is None else calibration.quiet_sun.rows(0, len(used)))
+    level = calibration.level(0, len(used))
     before = np.where(valid, smap.data / level, np.nan)
     residual = np.where(used, (again.data - smap.data) / level, np.nan)
     sigma = card.noise if noise is None else _in_network_unit(noise, smap, calibration)
@@ -272,8 +272,6 @@ def _after(enhanced, calibration):
 
     after = np.empty(enhanced.data.shape, np.float32)
     for start, stop in bands(len(after) // 2):
-        level = calibration.to_unit
-        if calibration.quiet_sun is not None:
-            level = level * calibration.quiet_sun.rows(start, stop, 2)
-        after[2 * start : 2 * stop] = enhanced.data[2 * start : 2 * stop] / level
+        rows = slice(2 * start, 2 * stop)
+        after[rows] = enhanced.data[rows] / calibration.level(start, stop, 2)
     return after
