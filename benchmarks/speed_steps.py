@@ -38,7 +38,7 @@ def pairs():
     """Yield (step, network, what runs it before, what runs it after, side of the tile with its halo)."""
     for name in ("continuum", "continuum-fast", "continuum-linear"):
         table = read_recipe(name)["network"]
-        table = {key: value for key, value in table.items() if key in ("channels", "blocks")}
+        table = {key: value for key, value in table.items() if key in ("channels", "layers")}
         before, after = (_random(make, table) for make in (_Plain, Hybrid))
         runs = [session_of(graph_of(network).model(name)) for network in (before, after)]
         yield "blocks", name, *runs, TILE_SIZE + 2 * after.halo

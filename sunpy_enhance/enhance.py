@@ -100,9 +100,8 @@ def enhance_map(
     if uncertainty:
         _check_sigma(network)
     image, calibration = to_network(smap, network.card, quiet_sun, limb)
-    needed = calibration.enhanced(network.card, limb)
     outputs = ["enhanced", "sigma"] if uncertainty else ["enhanced"]
-    results = apply_tiled(network, image, tile_size, needed=needed, progress=progress, outputs=outputs)
+    results = apply_tiled(network, image, tile_size, needed=calibration.used, progress=progress, outputs=outputs)
     _say(network)
     return to_map(results[0], calibration, smap, network, limb, *results[1:])
 

@@ -40,6 +40,8 @@ class Calibration:
         Pixels without a measurement.
     mu : numpy.ndarray
         Cosine of the heliocentric angle of each pixel, 0 off the disk.
+    used : numpy.ndarray of bool
+        Pixels whose enhanced values are used; the decision holds for all four of them.
     image : numpy.ndarray
         What the network is given.
     """
@@ -49,12 +51,8 @@ class Calibration:
     to_unit: float
     bad: np.ndarray
     mu: np.ndarray
+    used: np.ndarray
     image: np.ndarray
-
-    def enhanced(self, card, limb):
-        """Return True for input pixels whose enhanced values are used; the decision holds for all four of them."""
-        lowest = 0.0 if limb == "enhance" else card.mu_validated
-        return (self.mu > 0) & (self.mu >= lowest) & ~self.bad
 
     def level(self, start, stop, scale=1, columns=slice(None)):
         """Return Map units per network unit at pixels, an array where it changes: see `QuietSun.rows`."""
@@ -92,12 +90,16 @@ def to_network(smap, card, quiet_sun=None, limb="mask"):
     image = np.empty(data.shape, dtype=np.float32)
     mu = np.empty(data.shape, dtype=np.float32)
     bad = invalid(data, smap.meta, smap.mask)
+    measured, used = np.empty_like(bad), np.empty_like(bad)
+    lowest = 0.0 if limb == "enhance" else card.mu_validated
 
     def find_mu(start, stop):
-        mu[start:stop] = disk.mu(start, stop)
+        rows = slice(start, stop)
+        mu[rows] = disk.mu(start, stop)
+        measured[rows] = (mu[rows] > 0) & ~bad[rows]
+        used[rows] = measured[rows] & (mu[rows] >= lowest)
 
     each_band(find_mu, len(data))
-    measured = (mu > 0) & ~bad
     if not measured.any():
         msg = "the Map has no valid pixel on the solar disk: there is nothing to enhance"
         raise ValueError(msg)
@@ -110,7 +112,7 @@ def to_network(smap, card, quiet_sun=None, limb="mask"):
             raise ValueError(msg)
         surface, to_unit = None, float(u.Unit(card.unit).to(smap.unit))
 
-    calibration = Calibration(data, surface, to_unit, bad, mu, image)
+    calibration = Calibration(data, surface, to_unit, bad, mu, used, image)
 
     def normalise(start, stop):
         with np.errstate(invalid="ignore", over="ignore"):  # of bad pixels, which are filled below
@@ -119,7 +121,7 @@ def to_network(smap, card, quiet_sun=None, limb="mask"):
     each_band(normalise, len(data))
     if bad.any():
         # A little for the interpolation; and twice the halo, so that all that the network sees is smooth.
-        fill(image, bad, 4, dilate(calibration.enhanced(card, limb), 2 * card.halo))
+        fill(image, bad, 4, dilate(used, 2 * card.halo))
     return image, calibration
 
 
@@ -145,7 +147,7 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
         Of the input's class.
     """
     card, scale = network.card, network.card.scale
-    used = calibration.enhanced(card, limb)
+    used = calibration.used
     flags = Flags.of(calibration, card, limb)
     flags.warn(calibration, card, limb)
     flagged = flags.any()

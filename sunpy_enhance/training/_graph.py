@@ -38,7 +38,6 @@ def _hybrid(network: Hybrid, head=None):
         image = graph.crop(image, network.linear.halo)
         results["enhanced"], features = _add_residual(graph, network, image, phases)
         if head is not None:
-            features = graph.crop(features, 2 * len(network.blocks))
             results["sigma"] = _add_sigma(graph, head, results["enhanced"], phases, image, features, network.margin)
     for name, result in results.items():
         scaled = result if network.constant == 1 else graph.add("Mul", result, constant)
@@ -65,17 +64,13 @@ def _pixels(graph, blocks, side):
 
 
 def _add_residual(graph, network, image, phases):
-    features = _add_features(graph, network, image, phases)
+    unused = network.halo - network.reach
+    features = _add_features(graph, network, graph.crop(image, unused), graph.crop(phases, unused))
     features = graph.add("Relu", graph.convolve(features, *_arrays(*network.first_convolution())))
-    # The blocks keep the size, and what saw their zeros is cut off at the end, not block by block: onnxruntime leaves
-    # its own order of pixels for each Slice, which is a fifth of the whole time.
-    for one, two in network.blocks:
-        inner = graph.add("Relu", graph.convolve(features, *_arrays(*one.parameters_of_convolution()), padding=1))
-        inner = graph.convolve(inner, *_arrays(*two.parameters_of_convolution()), padding=1)
-        features = graph.add("Add", features, inner)
+    for layer in network.layers:
+        features = graph.add("Relu", graph.convolve(features, *_arrays(*layer.convolution())))
     kernel, side = last_in_blocks(network)
     residual = _pixels(graph, graph.convolve(features, kernel, stride=side), side)
-    residual = graph.crop(residual, 2 * len(network.blocks))
     return graph.add("Add", graph.crop(phases, network.margin), residual), features
 
 

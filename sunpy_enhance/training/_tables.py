@@ -23,6 +23,7 @@ TRAINING_DEFAULTS = {
     "clip": 1.0,
     "flips": True,
     "polarity": False,
+    "weights": {},
     "fit_patches": 2000,
     "bfloat16": False,
     "float32": 0.0,
@@ -39,7 +40,7 @@ _SCENE = {"scenes", "patches", "test_patches", "zoom", "gain"}
 # The keys of [psf] and [target] are those of the point spread functions, which check them.
 _KEYS = {
     "": _NEEDED | {"files", "synthetic", "uncertainty"},
-    "network": {"kind", "channels", "blocks", "narrow", "wide", "dilation", "start"},
+    "network": {"kind", "channels", "blocks", "layers", "narrow", "wide", "dilation", "start"},
     "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
     "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
     "uncertainty": set(UNCERTAINTY_DEFAULTS),

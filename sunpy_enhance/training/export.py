@@ -152,6 +152,8 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None, head=No
     if halo != network.reach:
         msg = f"{path}: the measured halo is {halo} pixels, but the network's layers add up to {network.reach}"
         raise RuntimeError(msg)
+    # A network that does without a pixel, so that blocks fit, is given it all the same.
+    halo = max(halo, network.halo)
     card = make_card(recipe, network, metrics, mu_validated=mu_validated, halo=halo, hashes=hashes, **trust)
     write(model, card, path)
     return card

@@ -28,6 +28,9 @@ class Loss:
       Sun counts as much as spots, times ``patch``. With ``local`` the absolute error relative to the strength about
       each pixel, in a box of ``local_box`` output pixels, is added, so that weak field beside a spot counts, too.
 
+    In both, a patch counts as often as ``weights`` says of its source, once by default. Sources that no patch is from
+    do not matter: a recipe with other files may inherit them.
+
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
@@ -35,11 +38,15 @@ class Loss:
         What the network divides its input by.
     linear_errors : `numpy.ndarray` or None
         Mean squared error of the linear filter on each patch; for ``loss = "weighted"``.
+    sources : list of str
+        What each patch is from.
     device : `torch.device`
     """
 
-    def __init__(self, recipe, constant, linear_errors, device):
+    def __init__(self, recipe, constant, linear_errors, sources, device):
         self.settings, self.noise, self.constant = recipe["training"], recipe["noise"], constant
+        counts = [float(self.settings["weights"].get(source, 1)) for source in sources]
+        self.counts = torch.tensor(counts, device=device)
         if self.settings["loss"] == "weighted":
             # A patch that the linear filter restores almost perfectly need not be restored better than the noise.
             weights = 1 / (linear_errors + (self.settings["floor"] * self.noise) ** 2)
@@ -62,13 +69,14 @@ class Loss:
         if settings["mean"]:
             squares = squares + settings["mean"] * error.mean(dim=(1, 2, 3)).square()
         if settings["loss"] == "mse":
-            return squares.mean() / self.constant**2
-        loss = settings["patch"] * (squares * self.weights[indices]).mean()
-        if settings["local"]:
+            losses = squares / self.constant**2
+        else:
+            losses = settings["patch"] * squares * self.weights[indices]
+        if settings["loss"] == "weighted" and settings["local"]:
             # Nearly the absolute error: its minimum is the median, which invents less where the data leave a choice.
             absolute = (error.square() + (self.noise / 2) ** 2).sqrt()
-            loss = loss + 2 * (absolute / self._tolerable(targets)).mean()
-        return loss
+            losses = losses + 2 * (absolute / self._tolerable(targets)).mean(dim=(1, 2, 3))
+        return (losses * self.counts[indices]).mean()
 
     def _tolerable(self, targets):
         """Return the error that is tolerable at a pixel: a part of the strength about it, and some noise."""

@@ -128,22 +128,25 @@ class LinearFilter(nn.Module):
                 self.coarse.copy_(torch.tensor(solution[4 * n :].reshape(1, 1, self.wide, self.wide)))
 
 
-class _Convolution(nn.Module):
-    """An unpadded convolution; of paired features where the observable is odd.
+class _Layer(nn.Module):
+    """An unpadded 3x3 convolution of features and a ReLU; of paired features where the observable is odd.
 
-    For paired features (a, a') the kernel is [[P, Q], [Q, P]] with the same bias for both: exchanging a and a'
-    exchanges the outputs.
+    It starts near the identity, so that it learns as if it had the shortcut of a residual block. For paired features
+    (a, a') the kernel is [[P, Q], [Q, P]] with the same bias for both: exchanging a and a' exchanges the outputs.
     """
 
-    def __init__(self, inputs, outputs, size, *, paired):
+    def __init__(self, channels, *, paired):
         super().__init__()
         self.paired = paired
-        rows = outputs // 2 if paired else outputs
-        self.weight = nn.Parameter(torch.empty(rows, inputs, size, size))
+        rows = channels // 2 if paired else channels
+        self.weight = nn.Parameter(torch.empty(rows, channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(rows))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        with torch.no_grad():
+            self.weight *= 0.5
+            self.weight[range(rows), range(rows), 1, 1] += 1
 
-    def parameters_of_convolution(self):
+    def convolution(self):
         """Return the plain weight and bias."""
         if not self.paired:
             return self.weight, self.bias
@@ -151,7 +154,7 @@ class _Convolution(nn.Module):
         return torch.cat([self.weight, torch.cat([second, first], dim=1)]), self.bias.repeat(2)
 
     def forward(self, images):
-        return functional.conv2d(images, *self.parameters_of_convolution())
+        return functional.relu(functional.conv2d(images, *self.convolution()))
 
 
 class Restored(typing.NamedTuple):
@@ -173,9 +176,9 @@ class Hybrid(nn.Module):
 
     Parameters
     ----------
-    channels, blocks : int
-        Width and number of the residual blocks (two 3x3 convolutions each); without channels there is only the
-        linear filter, the baseline that a network has to beat.
+    channels, layers : int
+        Width and number of the hidden layers, 3x3 convolutions; without channels there is only the linear filter, the
+        baseline that a network has to beat.
     odd : bool
         Whether f(-x) = -f(x).
     constant : float
@@ -186,22 +189,21 @@ class Hybrid(nn.Module):
 
     border = "pad"
 
-    def __init__(self, channels=32, blocks=2, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
+    def __init__(self, channels=32, layers=3, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
         super().__init__()
         self.channels, self.odd, self.constant, self.bfloat16 = channels, odd, constant, False
         self.linear = LinearFilter(narrow, wide, dilation)
         if not channels:
             return
         self.first = nn.Conv2d(10 if odd else 5, channels // 2 if odd else channels, 3)
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(_Convolution(channels, channels, 3, paired=odd) for _ in range(2)) for _ in range(blocks)
-        )
+        self.layers = nn.ModuleList(_Layer(channels, paired=odd) for _ in range(layers))
         self.last = nn.Parameter(torch.zeros(4, channels // 2 if odd else channels, 3, 3))
 
     @property
     def margin(self):
         """Input pixels that the residual network uses beyond the output on each side."""
-        return 2 + 2 * len(self.blocks) if self.channels else 0
+        # Even, as the file works in blocks of pixels.
+        return 2 * -(-(2 + len(self.layers)) // 2) if self.channels else 0
 
     @property
     def halo(self):
@@ -211,7 +213,7 @@ class Hybrid(nn.Module):
     @property
     def reach(self):
         """Input pixels by which an input pixel's influence extends, along an axis."""
-        return self.halo
+        return self.linear.halo + (2 + len(self.layers) if self.channels else 0)
 
     @property
     def multiple_of(self):
@@ -225,7 +227,7 @@ class Hybrid(nn.Module):
         linear = sum(kernel.size for kernel, _ in filter_in_blocks(self.linear, side)) / side**2
         if not self.channels:
             return linear
-        inner = [layer.parameters_of_convolution()[0] for block in self.blocks for layer in block]
+        inner = [layer.convolution()[0] for layer in self.layers]
         last, side = last_in_blocks(self)
         return linear + sum(weight.numel() for weight in [self.first_convolution()[0], *inner]) + last.size / side**2
 
@@ -263,9 +265,10 @@ class Hybrid(nn.Module):
             return Restored(linear, linear, images, None)
         # Only the residual network bears a lower precision: it adds a few per cent to the linear result.
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
-            features = functional.relu(functional.conv2d(self.features(images, linear), *self.first_convolution()))
-            for one, two in self.blocks:
-                features = crop(features, 2) + two(functional.relu(one(features)))
+            features = crop(self.features(images, linear), self.halo - self.reach)
+            features = functional.relu(functional.conv2d(features, *self.first_convolution()))
+            for layer in self.layers:
+                features = layer(features)
             residual = functional.conv2d(features, self.last_convolution())
         phases = crop(linear, self.margin) + residual.float()
         return Restored(phases, linear, images, features)

@@ -105,7 +105,7 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
         if settings["loss"] == "weighted":
             flips = settings["flips"] and recipe.symmetric
             errors = _linear_errors(linear, data, noise, rng, flips=flips)
-        loss = Loss(recipe, network.constant, errors, device)
+        loss = Loss(recipe, network.constant, errors, data.sources, device)
         network, curve = optimise(
             network,
             recipe,

@@ -164,7 +164,8 @@ def check(
     _check_frame(enhanced, smap)
     name, card, left = _method(enhanced, kind, model)
     psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
-    _, calibration = to_network(smap, card, quiet_sun)
+    # SunPy writes no mask to FITS: what it was is known from the header and the input.
+    _, calibration = to_network(smap, card, quiet_sun, enhanced.meta.get("enhlimb", "mask"))
     again = redegrade(enhanced, psf=psf, target=target)
 
     valid = (calibration.mu > 0) & ~calibration.bad & np.isfinite(again.data)
@@ -248,9 +249,7 @@ def _footprint(enhanced, card, calibration):
     if card is None:
         footprint = (calibration.mu > 0) & ~calibration.bad
     else:
-        # SunPy writes no mask to FITS: what it was is known from the header and the input.
-        footprint = calibration.enhanced(card, enhanced.meta.get("enhlimb", "mask"))
-        footprint &= ~dilate(calibration.bad, card.halo)
+        footprint = calibration.used & ~dilate(calibration.bad, card.halo)
     if enhanced.mask is not None:
         rows, columns = footprint.shape
         footprint &= ~enhanced.mask.reshape(rows, 2, columns, 2).any(axis=(1, 3))

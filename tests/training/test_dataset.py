@@ -80,7 +80,7 @@ base = "continuum.toml"
 seed = 3
 [network]
 channels = 4
-blocks = 1
+layers = 2
 narrow = 5
 wide = 3
 dilation = 2

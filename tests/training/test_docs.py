@@ -21,7 +21,7 @@ PAGE = pathlib.Path(__file__).parents[2] / "docs" / "training.rst"
 # The same recipe in seconds: few small patches, a small network, few steps.
 SMALL = {
     "network.channels": 4,
-    "network.blocks": 1,
+    "network.layers": 2,
     "network.narrow": 5,
     "network.wide": 3,
     "patches.size": 12,

@@ -37,7 +37,7 @@ def recipe_of(observable, **keys):
 
 def hybrid(channels=8, **parameters):
     torch.manual_seed(0)
-    network = Hybrid(channels, blocks=1, **{"narrow": 7, "wide": 3, "dilation": 2, **parameters}).eval()
+    network = Hybrid(channels, **{"layers": 2, "narrow": 7, "wide": 3, "dilation": 2, **parameters}).eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
@@ -124,7 +124,9 @@ def test_no_features_at_the_high_resolution(paper):
     assert not {"BatchNormalization", "Resize", "Upsample"} & {node.op_type for node in graph.node}
 
 
-@pytest.mark.parametrize("make", [hybrid, lambda: hybrid(0), lambda: hybrid(odd=True), randomised])
+@pytest.mark.parametrize(
+    "make", [hybrid, lambda: hybrid(layers=3), lambda: hybrid(0), lambda: hybrid(odd=True), randomised]
+)
 def test_multiply_adds_are_those_of_the_file(make, tmp_path):
     network = make()
     export.export(recipe_of("continuum"), network, {}, tmp_path / "out.onnx", mu_validated=1.0)
@@ -141,10 +143,10 @@ def test_multiply_adds_are_those_of_the_file(make, tmp_path):
 
 
 @pytest.mark.parametrize(("dilation", "block"), [(1, 1), (2, 2), (3, 1), (4, 4), (8, 4)])
-@pytest.mark.parametrize("odd", [False, True])
-def test_filter_in_blocks_of_pixels(dilation, block, odd, tmp_path):
+@pytest.mark.parametrize(("layers", "odd"), [(2, False), (2, True), (3, False), (3, True)])
+def test_filter_in_blocks_of_pixels(dilation, block, layers, odd, tmp_path):
     observable = "magnetogram" if odd else "continuum"
-    network = hybrid(dilation=dilation, odd=odd, constant=CONSTANTS[observable])
+    network = hybrid(layers=layers, dilation=dilation, odd=odd, constant=CONSTANTS[observable])
     path = tmp_path / "out.onnx"
     card = export.export(recipe_of(observable), network, {}, path, mu_validated=1.0)
     assert card.multiple_of == network.multiple_of == block

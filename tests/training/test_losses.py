@@ -10,6 +10,7 @@ from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 
 CPU = torch.device("cpu")
 PLAIN = {"patches.size": 8, "training.consistency": 0.0, "training.local": 0.0, "training.patch": 1.0}
+SOURCES = ["Sun", "Moon", "Sun", "Sun"]
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def errors():
 def test_the_paper_s_loss_is_the_mean_squared_difference(errors):
     results, targets = errors
     recipe = read_recipe("magnetogram", changes=PLAIN | {"training.loss": "mse"})
-    loss = Loss(recipe, 1000.0, None, CPU)
+    loss = Loss(recipe, 1000.0, None, SOURCES, CPU)
     kilogauss = (results.numpy() - targets.numpy()) / 1000
     assert float(loss(results, targets, [0, 1, 2])) == pytest.approx(np.mean(kilogauss**2), rel=1e-5)
 
@@ -31,7 +32,11 @@ def test_the_paper_s_loss_is_the_mean_squared_difference(errors):
 def test_errors_of_the_mean_are_added(errors):
     results, targets = errors
     losses = [
-        float(Loss(read_recipe("continuum", changes=PLAIN | changes), 1.0, None, CPU)(results, targets, [0, 1, 2]))
+        float(
+            Loss(read_recipe("continuum", changes=PLAIN | changes), 1.0, None, SOURCES, CPU)(
+                results, targets, [0, 1, 2]
+            )
+        )
         for changes in ({"training.loss": "mse"}, {"training.loss": "mse", "training.mean": 5.0})
     ]
     means = (results - targets).mean(dim=(1, 2, 3)).numpy()
@@ -42,7 +47,7 @@ def test_weights_are_the_linear_filter_s_errors(errors):
     results, targets = errors
     recipe = read_recipe("continuum", changes=PLAIN | {"training.floor": 0.0})
     linear_errors = np.array([9.0, 1.0, 2.0, 4.0])
-    loss = Loss(recipe, 1.0, linear_errors, CPU)
+    loss = Loss(recipe, 1.0, linear_errors, SOURCES, CPU)
     squares = np.mean((results.numpy() - targets.numpy()) ** 2, axis=(1, 2, 3))
     expected = np.mean(squares / linear_errors[[1, 3, 2]])
     assert float(loss(results, targets, [1, 3, 2])) == pytest.approx(expected, rel=1e-5)
@@ -51,7 +56,7 @@ def test_weights_are_the_linear_filter_s_errors(errors):
 def test_consistency_counts_what_hmi_would_see():
     """A flat error is seen as it is, one at the pixel scale not at all."""
     recipe = read_recipe("continuum", changes=PLAIN | {"training.loss": "mse", "training.consistency": 3.0})
-    loss = Loss(recipe, 1.0, None, CPU)
+    loss = Loss(recipe, 1.0, None, SOURCES, CPU)
     zero = torch.zeros(1, 1, 16, 16)
     flat = torch.full_like(zero, 0.1)
     checkered = flat * (-1) ** torch.arange(16)
@@ -61,7 +66,7 @@ def test_consistency_counts_what_hmi_would_see():
 
 def test_local_errors_count_less_in_strong_field():
     changes = PLAIN | {"training.loss": "weighted", "training.patch": 0.0, "training.local": 0.1}
-    loss = Loss(read_recipe("magnetogram", changes=changes), 1000.0, np.ones(1), CPU)
+    loss = Loss(read_recipe("magnetogram", changes=changes), 1000.0, np.ones(1), SOURCES, CPU)
     weak, strong = torch.zeros(1, 1, 16, 16), torch.full((1, 1, 16, 16), 2000.0)
     assert float(loss(weak + 50, weak, [0])) > 10 * float(loss(strong + 50, strong, [0]))
 
@@ -75,7 +80,21 @@ def test_a_smaller_box_watches_weak_field_beside_strong():
     found = []
     for box in (1, 3, 9):
         recipe = read_recipe("magnetogram", changes=changes | {"training.local_box": box})
-        loss = Loss(recipe, 1000.0, np.ones(1), CPU)
+        loss = Loss(recipe, 1000.0, np.ones(1), SOURCES, CPU)
         found.append(float(loss(wrong, truth, [0]) - loss(truth, truth, [0])))
     assert found[0] == pytest.approx(found[1], rel=1e-5)
     assert found[1] > 5 * found[2]
+
+
+@pytest.mark.parametrize("kind", ["mse", "weighted"])
+def test_a_source_counts_as_often_as_the_recipe_says(kind, errors):
+    results, targets = errors
+    changes = PLAIN | {"training.loss": kind, "training.floor": 0.0}
+    plain, weighted = (
+        Loss(read_recipe("continuum", changes=changes | more), 1.0, np.ones(4), SOURCES, CPU)(
+            results, targets, [0, 1, 3]
+        )
+        for more in ({}, {"training.weights": {"Moon": 3.0, "Mars": 9.0}})
+    )
+    squares = np.mean((results.numpy() - targets.numpy()) ** 2, axis=(1, 2, 3))
+    assert float(weighted - plain) == pytest.approx(2 * squares[1] / 3, rel=1e-4)

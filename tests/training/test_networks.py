@@ -8,9 +8,9 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 from sunpy_enhance.training.networks import Hybrid, LinearFilter  # noqa: E402
 
 
-def randomised(**parameters):
+def randomised(layers=4, **parameters):
     torch.manual_seed(0)
-    network = Hybrid(channels=8, blocks=2, narrow=5, wide=3, dilation=2, **parameters)
+    network = Hybrid(channels=8, layers=layers, narrow=5, wide=3, dilation=2, **parameters)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -22,9 +22,10 @@ def run(network, image):
         return network(torch.as_tensor(image, dtype=torch.float32)[None, None])[0, 0].numpy()
 
 
+@pytest.mark.parametrize("layers", [3, 4])
 @pytest.mark.parametrize("odd", [False, True])
-def test_shape(odd):
-    network = randomised(odd=odd)
+def test_shape(layers, odd):
+    network = randomised(layers, odd=odd)
     halo = network.halo
     assert run(network, np.zeros((20 + 2 * halo, 31 + 2 * halo))).shape == (40, 62)
 

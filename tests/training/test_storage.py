@@ -63,7 +63,7 @@ def test_the_file_says_what_it_is_of(recipe, path):
 
 
 def test_a_recipe_of_the_same_patches_may_use_it(path):
-    smaller = CHANGES | {"network.channels": 2, "network.blocks": 1, "training.steps": 5, "name": "smaller"}
+    smaller = CHANGES | {"network.channels": 2, "network.layers": 2, "training.steps": 5, "name": "smaller"}
     with open_dataset(path, read_recipe("continuum", changes=smaller)) as (train, _):
         assert len(train) == 6
 
@@ -74,7 +74,7 @@ def test_a_recipe_of_the_same_patches_may_use_it(path):
         ({"seed": 8, "psf.omega": 1.8}, r"is not of recipe continuum: it differs in \['psf', 'seed'\]; make it again"),
         ({"synthetic": [SCENE | {"patches": 4}]}, r"it differs in \['synthetic'\]"),
         ({"patches.number": 6}, r"it differs in \['patches'\]"),
-        ({"network.blocks": 3}, "has 10 pixels around its patches, but continuum needs 12: make it again"),
+        ({"network.layers": 6}, "has 10 pixels around its patches, but continuum needs 12: make it again"),
     ],
 )
 def test_a_recipe_of_other_patches_may_not(path, changes, message):

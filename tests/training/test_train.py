@@ -48,7 +48,7 @@ kind = "airy"
 diameter = 0.28
 [network]
 channels = 8
-blocks = 1
+layers = 2
 narrow = 7
 wide = 3
 dilation = 2
