@@ -6,6 +6,7 @@ from conftest import CARD, granulation, make_map, small_disk
 
 import astropy.units as u
 
+from sunpy_enhance import photometry
 from sunpy_enhance._geometry import Disk
 from sunpy_enhance._quiet_sun import limb_darkening
 from sunpy_enhance.photometry import to_network
@@ -165,3 +166,15 @@ def test_nothing_on_the_disk(card):
 def test_negative_continuum_has_no_level():
     with pytest.raises(ValueError, match="give it with quiet_sun="):
         to_network(make_map("continuum", data=np.full((40, 40), -3.0)), CARD)
+
+
+def test_quiet_level_looks_at_a_grid_of_pixels_or_at_all_where_those_are_few(monkeypatch):
+    monkeypatch.setattr(photometry, "SAMPLE", 256)
+    data, mu = np.random.default_rng(0).normal(1, 0.1, (64, 64)), np.full((64, 64), 0.8)
+    everywhere = np.ones((64, 64), bool)
+    np.testing.assert_array_equal(photometry._sample(data, mu, everywhere, 4)[0], data[::4, ::4].ravel())
+    somewhere = np.zeros((64, 64), bool)
+    somewhere[1, 1:4] = True
+    values, theirs = photometry._sample(data, mu, somewhere, 4)
+    np.testing.assert_array_equal(values, data[1, 1:4])
+    np.testing.assert_array_equal(theirs, [0.8] * 3)
