@@ -125,12 +125,13 @@ def test_sizes_that_cannot_be(channels, blocks):
 @pytest.mark.parametrize("observable", ["continuum", "magnetogram"])
 @pytest.mark.parametrize(("table", "kind"), [({}, Hybrid), ({"kind": "hybrid"}, Hybrid), ({"kind": "paper"}, Paper)])
 def test_recipe_chooses_the_kind(table, kind, observable):
-    recipe = Recipe("", {"name": "x", "observable": observable, "network": {"channels": 4, "blocks": 1, **table}})
-    network = recipe.network(blocks=2)
+    depth = "blocks" if kind is Paper else "layers"
+    recipe = Recipe("", {"name": "x", "observable": observable, "network": {"channels": 4, depth: 1, **table}})
+    network = recipe.network(**{depth: 2})
     assert type(network) is kind
-    assert (network.channels, len(network.blocks)) == (4, 2)
+    assert (network.channels, len(getattr(network, depth))) == (4, 2)
     assert (network.odd, network.constant) == ((True, 1000) if observable == "magnetogram" else (False, 1))
-    assert recipe["network"] == {"channels": 4, "blocks": 1, **table}
+    assert recipe["network"] == {"channels": 4, depth: 1, **table}
 
 
 def test_unknown_kind():
