@@ -72,10 +72,10 @@ class Loss:
             losses = squares / self.constant**2
         else:
             losses = settings["patch"] * squares * self.weights[indices]
-        if settings["loss"] == "weighted" and settings["local"]:
-            # Nearly the absolute error: its minimum is the median, which invents less where the data leave a choice.
-            absolute = (error.square() + (self.noise / 2) ** 2).sqrt()
-            losses = losses + 2 * (absolute / self._tolerable(targets)).mean(dim=(1, 2, 3))
+            if settings["local"]:
+                # Nearly the absolute error: its minimum, the median, invents less where the data leave a choice.
+                absolute = (error.square() + (self.noise / 2) ** 2).sqrt()
+                losses = losses + 2 * (absolute / self._tolerable(targets)).mean(dim=(1, 2, 3))
         return (losses * self.counts[indices]).mean()
 
     def _tolerable(self, targets):
