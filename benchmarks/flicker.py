@@ -8,6 +8,7 @@ comes through: 1 keeps it. Run ``python benchmarks/flicker.py [--models NAME|FIL
 import argparse
 
 import numpy as np
+from rows import print_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import apply_tiled, load_network
@@ -107,10 +108,9 @@ def main():
     chosen = {}
     for model in options.models or available_models():
         chosen.setdefault(load_network(model, "cpu").card.observable, {})[str(model)] = model
-    print("| observable | method | regime | flicker |\n|---|---|---|---|")
-    for observable, models in chosen.items():
-        for row in flicker_rows(observable, models | {"bicubic": None}):
-            print(f"| {observable} | {row['method']} | {row['row']} | {row['flicker']:.2f} |")
+    found = [row for of, models in chosen.items() for row in flicker_rows(of, models | {"bicubic": None})]
+    rows = [[row["observable"], row["method"], row["row"], f"{row['flicker']:.2f}"] for row in found]
+    print_rows([["observable", "method", "regime", "flicker"], *rows])
 
 
 if __name__ == "__main__":

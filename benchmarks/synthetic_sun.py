@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from rows import print_rows
 from scipy import ndimage
 
 from astropy.io import fits
@@ -62,16 +63,14 @@ def regimes(pairs):
 
 
 def table(synthetic, real):
-    print("| regime | | median of abs(B) | 90 % | 99 % | above 100 G | above 500 G | mean intensity |")
-    print("|---|---|---|---|---|---|---|---|")
+    rows = [["regime", "", "median of abs(B)", "90 %", "99 %", "above 100 G", "above 500 G", "mean intensity"]]
     for name in real:
         for who, found in (("synthetic", synthetic), ("HMI", real)):
             field, continuum = found[name]
-            gauss = " | ".join(f"{value:.0f} G" for value in np.percentile(field, [50, 90, 99]))
-            print(
-                f"| {name} | {who} | {gauss} | {100 * np.mean(field > 100):.1f} %"
-                f" | {100 * np.mean(field > 500):.2f} % | {continuum.mean():.3f} |"
-            )
+            gauss = [f"{value:.0f} G" for value in np.percentile(field, [50, 90, 99])]
+            above = [f"{100 * np.mean(field > 100):.1f} %", f"{100 * np.mean(field > 500):.2f} %"]
+            rows.append([name, who, *gauss, *above, f"{continuum.mean():.3f}"])
+    print_rows(rows)
     ratio = [len(found["penumbra"][0]) / len(found["umbra"][0]) for found in (synthetic, real)]
     print(f"\nPenumbra over umbra (area): synthetic {ratio[0]:.1f}, HMI {ratio[1]:.1f}\n")
 
@@ -94,7 +93,7 @@ def window(image):
 def statistics(name, image):
     image = image / image.mean()
     skewness = np.mean((image - 1) ** 3) / image.std() ** 3
-    print(f"| {name} | {100 * image.std():.1f} % | {skewness:+.2f} |")
+    return [name, f"{100 * image.std():.1f} %", f"{skewness:+.2f}"]
 
 
 def spectra(data, scenes, outdir):
@@ -102,17 +101,16 @@ def spectra(data, scenes, outdir):
     sst = 1 + 3.1 * (sst / sst.mean() - 1)
     hmi = fits.getdata(data / "hmi/ar11158_continuum_200x200.fits")[150:200, 50:150].astype(float)
     sharp = [s.continuum for s in scenes]
-    rows = {
+    panels = {
         "48 km": (None, (sst, 0.059)),
         "28 cm": (AiryPSF(), (degrade(sst, AiryPSF(), 0.059), 0.059)),
         "HMI": (WachterPSF(), (hmi, 0.504)),
     }
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True)
-    print("| quiet Sun | contrast | skewness |\n|---|---|---|")
-    for axis, (name, (psf, (image, scale))) in zip(axes, rows.items(), strict=True):
+    rows = [["quiet Sun", "contrast", "skewness"]]
+    for axis, (name, (psf, (image, scale))) in zip(axes, panels.items(), strict=True):
         seen = [degrade(i, psf, SCALE, periodic=True) if psf else i for i in sharp]
-        statistics(f"{name}, synthetic", np.concatenate(seen))
-        statistics(f"{name}, real", image)
+        rows += [statistics(f"{name}, synthetic", np.concatenate(seen)), statistics(f"{name}, real", image)]
         q, found = power(seen[0], SCALE)
         found = np.mean([found, *(power(i, SCALE)[1] for i in seen[1:])], axis=0)
         axis.semilogy(*power(window(image), scale), "k.-", label="real: SST" if scale < 0.1 else "real: HMI")
@@ -121,6 +119,7 @@ def spectra(data, scenes, outdir):
         axis.legend()
     axes[0].set_ylabel("power (arcsec$^2$)")
     figure.savefig(outdir / "synthetic_spectra.png", dpi=80, bbox_inches="tight")
+    print_rows(rows)
     print()
 
 

@@ -182,3 +182,20 @@ def test_flicker_has_a_row_for_each_method_and_regime(networks, monkeypatch):
     assert all(np.isfinite(row["flicker"]) for row in rows)
     by_method = {name: [row["flicker"] for row in rows if row["method"] == name] for name in ("tiny", "bicubic")}
     assert min(by_method["tiny"]) > max(by_method["bicubic"])  # the tiny network sharpens
+
+
+def test_a_file_that_was_made_anew_is_held_against_the_shipped_one():
+    from rebuild import row
+
+    def card(rms, within=0.68, **changes):
+        scores = {"spot": {"tiny": {"rms": rms}}, "quiet": {"tiny": {"rms": 0.01}}}
+        parts = {"all": {"all": {"pixels": 9, "within_1": within, "within_2": 0.95}}}
+        uncertainty = {"coverage": parts, "knots": [0, 1], "factors": [1, 1]}
+        return dataclasses.replace(CARD, metrics=scores, uncertainty=uncertainty, **changes)
+
+    shipped = card(0.02)
+    assert row(shipped, card(0.02, commit="another")) == ["tiny", "the same", "2", "+0.000", "+0.000", "+0.00"]
+    assert row(shipped, card(0.01, within=0.66)) == ["tiny", "the same", "2", "-6.021", "+0.000", "-2.00"]
+    assert row(shipped, card(0.02, seed=1, halo=4))[1] == "halo, seed"
+    without = dataclasses.replace(shipped, uncertainty=None)
+    assert row(without, without)[-1] == ""

@@ -200,10 +200,15 @@ class Hybrid(nn.Module):
         self.last = nn.Parameter(torch.zeros(4, channels // 2 if odd else channels, 3, 3))
 
     @property
+    def depth(self):
+        """Number of 3x3 convolutions of the residual network: so many pixels it sees on each side of one."""
+        return 2 + len(self.layers) if self.channels else 0
+
+    @property
     def margin(self):
-        """Input pixels that the residual network uses beyond the output on each side."""
+        """Input pixels that the residual network is given beyond the output on each side."""
         # Even, as the file works in blocks of pixels.
-        return 2 * -(-(2 + len(self.layers)) // 2) if self.channels else 0
+        return self.depth + self.depth % 2
 
     @property
     def halo(self):
@@ -213,7 +218,7 @@ class Hybrid(nn.Module):
     @property
     def reach(self):
         """Input pixels by which an input pixel's influence extends, along an axis."""
-        return self.linear.halo + (2 + len(self.layers) if self.channels else 0)
+        return self.linear.halo + self.depth
 
     @property
     def multiple_of(self):
