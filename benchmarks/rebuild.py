@@ -1,8 +1,9 @@
 """Compare files that were made anew from their recipes with those of the same name that are shipped.
 
 Run ``sunpy-enhance train NAME --data DATA --out FOLDER/NAME.onnx`` for the names that matter, then
-``python benchmarks/rebuild.py FOLDER [--out docs/accuracy/rebuild.csv]``. Prints for each file which entries of its
-card differ, and how far the held-out scores of the new one are from those of the shipped one. A few seconds.
+``python benchmarks/rebuild.py FOLDER [--out docs/accuracy/rebuild.csv]``. Prints for each file whether its graph, with
+all weights, is the same bit for bit, which entries of its card differ, and how far the held-out scores of the new one
+are from those of the shipped one. A few seconds.
 """
 
 import argparse
@@ -10,14 +11,22 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import onnx
 from rows import print_rows, write_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
+from sunpy_enhance.models import resolve
 
-_HEADING = ["file", "card", "sources", "RMS, least [dB]", "RMS, largest [dB]", "coverage, largest [%]"]
+_HEADING = ["file", "graph", "card", "sources", "RMS, least [dB]", "RMS, largest [dB]", "coverage, largest [%]"]
 # What another run may tell otherwise: when and where it was, and what it measured.
 _OF_THE_RUN = {"commit", "libraries", "metrics", "uncertainty"}
+
+
+def same_graph(file, other):
+    """Return whether two files compute the same with the same weights, bit for bit, whatever their cards say."""
+    first, second = (onnx.load_from_string(resolve(path).read_bytes()).graph for path in (file, other))
+    return first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
 
 
 def differing(card, other):
@@ -41,11 +50,12 @@ def changes(card, other):
     return rms, covered
 
 
-def row(card, other):
-    """Return a file's row of the table."""
+def row(card, other, same):
+    """Return a file's row of the table, from two cards and whether the graphs are the same."""
     rms, covered = changes(card, other)
     return [
         card.name,
+        "the same" if same else "another",
         ", ".join(differing(card, other)) or "the same",
         str(len(rms)),
         f"{min(rms):+.3f}",
@@ -61,7 +71,11 @@ def main():
     parser.add_argument("--out", metavar="CSV", type=Path, help="file to write the table to")
     options = parser.parse_args()
     files = {options.folder / f"{name}.onnx": card for name, card in available_models().items()}
-    rows = [row(card, load_network(file, "cpu").card) for file, card in files.items() if file.exists()]
+    rows = [
+        row(card, load_network(file, "cpu").card, same_graph(card.name, file))
+        for file, card in files.items()
+        if file.exists()
+    ]
     if not rows:
         parser.error(f"{options.folder} has no file named like one that is shipped: make one with sunpy-enhance train")
     rows = [_HEADING, *rows]

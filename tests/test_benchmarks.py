@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from conftest import CARD, make_map, smooth_noise
+from conftest import CARD, make_map, smooth_noise, write_network
 
 pytest.importorskip("torch", reason="the benchmark needs PyTorch")
 pytest.importorskip("skimage", reason="the benchmark needs scikit-image")
@@ -194,8 +194,21 @@ def test_a_file_that_was_made_anew_is_held_against_the_shipped_one():
         return dataclasses.replace(CARD, metrics=scores, uncertainty=uncertainty, **changes)
 
     shipped = card(0.02)
-    assert row(shipped, card(0.02, commit="another")) == ["tiny", "the same", "2", "+0.000", "+0.000", "+0.00"]
-    assert row(shipped, card(0.01, within=0.66)) == ["tiny", "the same", "2", "-6.021", "+0.000", "-2.00"]
-    assert row(shipped, card(0.02, seed=1, halo=4))[1] == "halo, seed"
+    same, less = ["tiny", "the same", "the same", "2", "+0.000", "+0.000", "+0.00"], card(0.01, within=0.66)
+    assert row(shipped, card(0.02, commit="another"), same=True) == same
+    assert row(shipped, less, same=False) == ["tiny", "another", "the same", "2", "-6.021", "+0.000", "-2.00"]
+    assert row(shipped, card(0.02, seed=1, halo=4), same=True)[2] == "halo, seed"
     without = dataclasses.replace(shipped, uncertainty=None)
-    assert row(without, without)[-1] == ""
+    assert row(without, without, same=True)[-1] == ""
+
+
+def test_graphs_are_compared_without_their_cards(tmp_path):
+    from rebuild import same_graph
+
+    def file(name, **changes):
+        write_network(tmp_path / name, **changes)
+        return tmp_path / name
+
+    first = file("first.onnx")
+    assert same_graph(first, file("second.onnx", commit="another"))
+    assert not same_graph(first, file("third.onnx", sigma=True))
