@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import numbers
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,15 @@ from scipy import special
 
 import astropy.units as u
 
-__all__ = ["AiryPSF", "DeltaPSF", "WachterPSF"]
+__all__ = ["AiryPSF", "DeltaPSF", "WachterPSF", "check_positive"]
+
+
+def check_positive(**parameters):
+    """Raise where parameters of a point spread function are not positive finite numbers."""
+    for name, value in parameters.items():
+        if not (isinstance(value, numbers.Real) and np.isfinite(value) and value > 0):
+            msg = f"{name} is {value!r}, expected a positive number"
+            raise ValueError(msg)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +60,11 @@ class WachterPSF:
     wavelength: float = 6173.0
 
     def __post_init__(self):
+        check_positive(omega=self.omega, width=self.width, exponent=self.exponent)
+        check_positive(diameter=self.diameter, wavelength=self.wavelength)
+        if not (isinstance(self.epsilon, numbers.Real) and 0 <= self.epsilon <= 1):
+            msg = f"epsilon is {self.epsilon!r}, expected a number from 0 to 1: it is a share"
+            raise ValueError(msg)
         if not self.exponent > 2:
             msg = f"exponent is {self.exponent}, expected more than 2: with less the energy is infinite"
             raise ValueError(msg)
@@ -140,8 +154,9 @@ class AiryPSF:
     obscuration: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.obscuration < 1:
-            msg = f"obscuration is {self.obscuration}, expected at least 0 and less than 1, the aperture itself"
+        check_positive(diameter=self.diameter, wavelength=self.wavelength)
+        if not (isinstance(self.obscuration, numbers.Real) and 0 <= self.obscuration < 1):
+            msg = f"obscuration is {self.obscuration!r}, expected at least 0 and less than 1, the aperture itself"
             raise ValueError(msg)
 
     @property

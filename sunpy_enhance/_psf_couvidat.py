@@ -9,7 +9,7 @@ from scipy import special
 
 import astropy.units as u
 
-from ._psf import AiryPSF
+from ._psf import AiryPSF, check_positive
 
 __all__ = ["CouvidatPSF"]
 
@@ -51,9 +51,8 @@ class CouvidatPSF:
     wavelength: float = 6173.0
 
     def __post_init__(self):
-        if not self.gamma > 0:
-            msg = f"gamma is {self.gamma}, expected a positive number of arcsec: for none there is AiryPSF"
-            raise ValueError(msg)
+        # Without a Lorentzian there is AiryPSF.
+        check_positive(gamma=self.gamma, diameter=self.diameter, wavelength=self.wavelength)
 
     @property
     def _airy(self):

@@ -128,7 +128,11 @@ class MeasuredPSF:
             if found != sha256:
                 msg = f"{path} has SHA-256 {found}, expected {sha256}: it is not the file that was named"
                 raise ValueError(msg)
-        image, header = fits.getdata(path, extension, header=True)
+        try:
+            image, header = fits.getdata(path, extension, header=True)
+        except (IndexError, KeyError) as error:
+            msg = f"{path} has no image in extension {extension!r}, expected one of its extensions: {error}"
+            raise ValueError(msg) from error
         if plate_scale is None:
             plate_scale = _plate_scale(path, header)
         return cls(image, u.Quantity(plate_scale).to_value(u.arcsec), center)

@@ -7,6 +7,8 @@ import numpy as np
 
 import astropy.units as u
 
+from ._psf import check_positive
+
 __all__ = ["PixelPSF"]
 
 
@@ -37,9 +39,7 @@ class PixelPSF:
     pixel: float
 
     def __post_init__(self):
-        if not (np.isfinite(self.pixel) and self.pixel > 0):
-            msg = f"pixel is {self.pixel}, expected a positive number of arcsec: leave it out for none"
-            raise ValueError(msg)
+        check_positive(pixel=self.pixel)
 
     @property
     def symmetric(self):

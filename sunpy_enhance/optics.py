@@ -88,6 +88,8 @@ def encircled_energy(psf, radius: u.arcsec):
         Between 0 and 1, to some 1e-3.
     """
     radii = radius.to_value(u.arcsec)
+    if not np.isfinite(psf.limit):  # a point
+        return np.ones(np.shape(radii))[()]
     # Ten steps for each turn of the Bessel function at the widest spacing, many at low frequencies, where halos are.
     number = 2 * int(5000 + 20 * psf.limit * np.max(radii)) + 1
     t = np.linspace(0, 1, number)

@@ -8,7 +8,15 @@ from scipy import fft, integrate, special
 
 import astropy.units as u
 
-from sunpy_enhance.optics import AiryPSF, CouvidatPSF, WachterPSF, encircled_energy, psf_from_card, transfer_function
+from sunpy_enhance.optics import (
+    AiryPSF,
+    CouvidatPSF,
+    DeltaPSF,
+    WachterPSF,
+    encircled_energy,
+    psf_from_card,
+    transfer_function,
+)
 
 OBSCURED = AiryPSF(diameter=0.5, wavelength=6302, obscuration=0.35)
 
@@ -115,10 +123,22 @@ def test_round_transfer_functions_are_those_of_the_shipped_networks():
     ("make", "message"),
     [
         (lambda: AiryPSF(obscuration=1.0), "obscuration is 1.0"),
+        (lambda: AiryPSF(obscuration="none"), "obscuration is 'none'"),
+        (lambda: AiryPSF(diameter=0.0), "diameter is 0.0, expected a positive number"),
+        (lambda: AiryPSF(wavelength="617 nm"), "wavelength is '617 nm', expected a positive number"),
+        (lambda: WachterPSF(omega=-1.0), "omega is -1.0, expected a positive number"),
+        (lambda: WachterPSF(width=np.nan), "width is nan, expected a positive number"),
+        (lambda: WachterPSF(epsilon=1.5), "epsilon is 1.5, expected a number from 0 to 1"),
         (lambda: CouvidatPSF(0.0), "gamma is 0.0"),
+        (lambda: CouvidatPSF(0.1, diameter=np.inf), "diameter is inf"),
         (lambda: psf_from_card("gauss"), "'gauss' is unknown"),
     ],
 )
 def test_impossible_parameters_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_point_has_all_its_energy_in_any_circle():
+    assert encircled_energy(DeltaPSF(), 1 * u.arcsec) == 1
+    np.testing.assert_array_equal(encircled_energy(DeltaPSF(), [0.1, 5] * u.arcsec), [1, 1])

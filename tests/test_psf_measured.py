@@ -103,6 +103,13 @@ def test_from_fits(tmp_path):
         psf_from_card("measured", file="psf.fits", sha256=sha256)
 
 
+@pytest.mark.parametrize("extension", [3, "PSF"])
+def test_an_extension_that_there_is_not_is_told(tmp_path, extension):
+    fits.writeto(tmp_path / "psf.fits", gaussian())
+    with pytest.raises(ValueError, match=rf"has no image in extension {extension!r}"):
+        MeasuredPSF.from_fits(tmp_path / "psf.fits", extension=extension)
+
+
 def test_from_fits_needs_a_plate_scale(tmp_path):
     fits.writeto(tmp_path / "bare.fits", gaussian())
     with pytest.raises(ValueError, match="give plate_scale"):

@@ -4,6 +4,8 @@ import json
 import tomllib
 from pathlib import Path
 
+from sunpy_enhance.training._keys import check
+
 FOLDER = Path(__file__).parent / "recipes"
 
 # What a key of [training] is where the recipe does not say; the recipes that came first have all of the others.
@@ -32,23 +34,6 @@ TRAINING_DEFAULTS = {
 PATCHES_DEFAULTS = {"turn": True}
 # No steps: no head. Sources in "without" have weak field or detail taken off: their truth is too easy.
 UNCERTAINTY_DEFAULTS = {"steps": 0, "channels": 16, "batch": 16, "learning_rate": 5e-3, "without": []}
-
-_NEEDED = {"name", "version", "observable", "seed", "noise", "plate_scale"}
-_NEEDED |= {"psf", "target", "network", "patches", "training"}
-_CHOICES = {"schedule": ("onecycle", "constant"), "loss": ("weighted", "mse")}
-_SCENE = {"scenes", "patches", "test_patches", "zoom", "gain"}
-# The keys of [psf] and [target] are those of the point spread functions, which check them.
-_KEYS = {
-    "": _NEEDED | {"files", "synthetic", "uncertainty"},
-    "network": {"kind", "channels", "blocks", "layers", "narrow", "wide", "dilation", "start"},
-    "patches": {"size", "number", "test_number", *PATCHES_DEFAULTS},
-    "training": {"steps", "epochs", "batch", "learning_rate", *TRAINING_DEFAULTS},
-    "uncertainty": set(UNCERTAINTY_DEFAULTS),
-    "files": _SCENE
-    | {"file", "sha256", "source", "licence", "extension", "dataset", "prepare", "held_out", "axis", "time_gap"}
-    | {"plate_scale", "grid", "distance", "unit", "level", "periodic", "vertical", "log_tau"},
-    "synthetic": _SCENE | {"kind", "test_scenes", "mu", "shape"},
-}
 
 
 def find(path):
@@ -116,41 +101,15 @@ def change(text, table, changes):
 
 def complete(table, path):
     """Check the tables of a recipe and return them with the defaults filled in."""
-    if missing := _NEEDED - set(table):
-        msg = f"recipe {path} lacks {sorted(missing)}: see the recipes in sunpy_enhance/training/recipes"
-        raise ValueError(msg)
-    _check_keys(table, path)
+    check(table, path)
     training = TRAINING_DEFAULTS | table["training"]
-    if missing := {"batch", "learning_rate"} - set(training):
-        msg = f"recipe {path} lacks {sorted(missing)} in [training]: give them"
-        raise ValueError(msg)
     lengths = [key for key in ("steps", "epochs") if key in training]
-    if len(lengths) != 1 or not (isinstance(training[lengths[0]], int) and training[lengths[0]] > 0):
+    if len(lengths) != 1:
         found = {key: training[key] for key in lengths}
-        msg = f"recipe {path} has {found or 'no length'} in [training]: give either steps or epochs, a positive integer"
+        msg = f"recipe {path} has {found or 'no length'} in [training]: give either steps or epochs"
         raise ValueError(msg)
-    for key, choices in _CHOICES.items():
-        if training[key] not in choices:
-            msg = f"recipe {path}: {key} is {training[key]!r} in [training], expected one of {choices}"
-            raise ValueError(msg)
     return table | {
         "training": training,
         "patches": PATCHES_DEFAULTS | table["patches"],
         "uncertainty": UNCERTAINTY_DEFAULTS | table.get("uncertainty", {}),
     }
-
-
-def _check_keys(table, path):
-    unknown = [key for key in table if key not in _KEYS[""]]
-    for name, known in _KEYS.items():
-        if name and name in table:
-            several = name in ("files", "synthetic")
-            entries = table[name] if several else [table[name]]
-            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-                header = f"[[{name}]]" if several else f"[{name}]"
-                msg = f"recipe {path}: {name} is {table[name]!r}, expected a table: write it as {header}"
-                raise ValueError(msg)
-            unknown += sorted({f"{name}.{key}" for entry in entries for key in entry if key not in known})
-    if unknown:
-        msg = f"recipe {path} has the unknown keys {unknown}: correct or remove them"
-        raise ValueError(msg)

@@ -10,10 +10,14 @@ import astropy.units as u
 from sunpy_enhance.training.arrays import open_array, read_images
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["at_log_tau", "cube_files", "read_cube", "to_quantity"]
+__all__ = ["at_log_tau", "cube_files", "read_cube", "read_licence", "to_quantity"]
 
 # Rows of columns that are in memory at once: a few ten megabytes of the largest cubes.
 _ROWS = 8
+# The keys of a description, see `read_cube`.
+_KEYS = {"code", "licence", "grid", "plate_scale", "distance", "periodic", "continuum", "magnetogram"}
+_OF_SECTION = {"file", "dataset", "extension", "axes", "level", "unit", "log_tau", "tau"}
+_OF_TAU = {"file", "dataset", "extension", "logarithmic"}
 
 
 def at_log_tau(values, tau, log_tau=0.0, *, axes="zyx", snapshot=0, logarithmic=False):
@@ -89,6 +93,18 @@ def _layer(values, depth, log_tau):
 def to_quantity(value, unit, path, key):
     """Read a quantity of a TOML file: "48 km", or a number in the unit given.
 
+    Parameters
+    ----------
+    value : str or float
+    unit : `~astropy.units.Unit`
+        Of a number, and of what is returned.
+    path, key : path, str
+        Where it stands, for the messages.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+
     Raises
     ------
     ValueError
@@ -113,12 +129,54 @@ def _read_sidecar(path):
         raise ValueError(msg) from error
 
 
+def _check_keys(path, table):
+    """Raise where a description has keys that are not known."""
+    unknown = sorted(table.keys() - _KEYS)
+    for name in ("continuum", "magnetogram"):
+        section = table.get(name, {})
+        unknown += sorted(f"{name}.{key}" for key in section.keys() - _OF_SECTION)
+        unknown += sorted(f"{name}.tau.{key}" for key in section.get("tau", {}).keys() - _OF_TAU)
+    if unknown:
+        msg = f"{path} has the unknown keys {unknown}: correct or remove them"
+        raise ValueError(msg)
+
+
 def cube_files(path):
-    """Return the paths of a description of cubes and of all files that it names."""
+    """Return the paths of a description of cubes and of all files that it names.
+
+    Parameters
+    ----------
+    path : path
+        See `read_cube`.
+
+    Returns
+    -------
+    list of `pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        Where it is no TOML file.
+    """
     path, table = Path(path), _read_sidecar(path)
     sections = [table[name] for name in ("continuum", "magnetogram") if name in table]
     sections += [section["tau"] for section in sections if "tau" in section]
     return [path, *dict.fromkeys(path.parent / section["file"] for section in sections if "file" in section)]
+
+
+def read_licence(path):
+    """Return the licence that a description of cubes gives, or "".
+
+    Parameters
+    ----------
+    path : path
+        See `read_cube`.
+
+    Returns
+    -------
+    str
+    """
+    return _read_sidecar(path).get("licence", "")
 
 
 def read_cube(path, observable=None):
@@ -174,6 +232,7 @@ def read_cube(path, observable=None):
     if "file" not in section or ("z" in section.get("axes", "") and "file" not in section.get("tau", {})):
         msg = f"{path}: [{observable}] has to name its 'file', and with an axis z also tau = {{ file = ... }}"
         raise ValueError(msg)
+    _check_keys(path, table)
     if "plate_scale" in table:
         plate_scale = to_quantity(table["plate_scale"], u.arcsec, path, "plate_scale")
     elif "grid" in table:

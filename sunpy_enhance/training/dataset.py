@@ -73,8 +73,8 @@ def sample_patches(
         Input pixels of a patch that are restored, and those around them on each side.
     rng : `numpy.random.Generator`
     zoom, gain : (float, float)
-        Ranges of a random factor on the size of the structures, and on the fluctuations about the mean
-        (the values themselves where the mean is far below them, as for a field).
+        Ranges of a random factor on the size of the structures, and on the fluctuations about the mean (for a field,
+        on the values themselves).
     turn : bool
         Whether to turn the grid by a random angle: for round point spread functions only.
 
@@ -84,7 +84,7 @@ def sample_patches(
     """
     scale = truth.plate_scale * rng.uniform(*zoom)
     factor = rng.uniform(*gain)
-    mean = truth.image.mean() if truth.image.min() >= 0 else 0.0
+    mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
     mode = "grid-wrap" if truth.periodic else "reflect"
     # The transfer functions end far below the truth's Nyquist frequency, so that splines interpolate almost exactly.

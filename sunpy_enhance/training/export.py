@@ -36,6 +36,12 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None, unce
         SHA-256 of each training file, see `~sunpy_enhance.training.sources.file_hashes`; default: the recipe's.
     uncertainty, input_range : optional
         As the card has them.
+
+    Returns
+    -------
+    `~sunpy_enhance.ModelCard`
+        With the recipe's ``instrument``, ``licence`` and ``citation`` where it gives them; by default those of the
+        shipped networks.
     """
     observable = recipe["observable"]
     if hashes is None:
@@ -46,9 +52,9 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None, unce
     return ModelCard(
         name=recipe["name"],
         version=recipe["version"],
-        licence="BSD-3-Clause",
-        citation=_CITATION,
-        instrument="HMI",
+        licence=recipe.table.get("licence", "BSD-3-Clause"),
+        citation=recipe.table.get("citation", _CITATION),
+        instrument=recipe.table.get("instrument", "HMI"),
         observable=observable,
         unit="G" if observable == "magnetogram" else "",
         normalisation=network.constant if observable == "magnetogram" else "quiet_sun",
@@ -145,7 +151,7 @@ def export(recipe, network, metrics, path, *, mu_validated, hashes=None, head=No
     for name in names:
         # A deep network is only as exact as float32 lets it be.
         rounding = np.abs(single[name] - double[name]).max()
-        if np.abs(run(noise, name) - double[name]).max() > max(2e-5, 4 * rounding):
+        if not np.abs(run(noise, name) - double[name]).max() <= max(2e-5, 4 * rounding):  # NaN is none either
             msg = f"{path}: the exported graph does not give what the network gives as {name}"
             raise RuntimeError(msg)
     halo = measure_halo(run, network.halo)

@@ -1,6 +1,7 @@
 """Truth into what is trained on and what is held out, cut apart before anything is convolved."""
 
 import dataclasses
+import numbers
 
 __all__ = ["hold_out"]
 
@@ -34,7 +35,7 @@ def hold_out(truths, fraction, axis=0, *, time_gap=0, name="the source"):
     ValueError
         Where fraction or axis are none, or there is too little to part.
     """
-    if not -1 <= fraction <= 1 or axis not in (0, 1, "time"):
+    if not (isinstance(fraction, numbers.Real) and -1 <= fraction <= 1) or axis not in (0, 1, "time"):
         msg = (
             f"{name} has held_out = {fraction!r} and axis = {axis!r}, "
             'expected a fraction between -1 and 1, and 0, 1 or "time"'

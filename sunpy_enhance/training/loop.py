@@ -12,10 +12,53 @@ from sunpy_enhance.training.batches import draw_batch, draw_indices
 from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
 from sunpy_enhance.training.history import History
 
-__all__ = ["optimise"]
+__all__ = ["check_loss", "one_cycle", "optimise"]
 
 # Steps between rows of the history, and held-out patches that are looked at on the way.
 _ROW, _WATCHED = 50, 128
+
+
+def one_cycle(optimizer, rates, steps, share):
+    """Return a schedule that raises the learning rate to its height and lets it fall to nothing (Smith 2018).
+
+    Parameters
+    ----------
+    optimizer : `torch.optim.Optimizer`
+    rates : float or list of float
+        The height, for each group of parameters.
+    steps : int
+        In all.
+    share : float
+        Of the steps that raise it.
+
+    References
+    ----------
+    * Smith, L. N. 2018, arXiv:1803.09820
+    """
+    if share * steps == 1:  # PyTorch divides by the steps that raise it less one
+        share = 1.5 / steps
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=steps, pct_start=share)
+
+
+def check_loss(value, recipe, step):
+    """Raise where a training has come to numbers that are not finite.
+
+    Parameters
+    ----------
+    value : float
+        The loss.
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    step : int
+        Steps done.
+
+    Raises
+    ------
+    RuntimeError
+        Where the loss is not finite.
+    """
+    if not np.isfinite(value):
+        msg = f"recipe {recipe['name']}: the loss is {value} at step {step}: lower the learning_rate, look at the truth"
+        raise RuntimeError(msg)
 
 
 def _optimizer(network, settings, steps):
@@ -38,9 +81,7 @@ def _optimizer(network, settings, steps):
     rates = [group["lr"] for group in groups]
     optimizer = torch.optim.Adam(groups)
     if settings["schedule"] == "onecycle":
-        return optimizer, torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=rates, total_steps=steps, pct_start=0.05
-        )
+        return optimizer, one_cycle(optimizer, rates, steps, 0.05)
     return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
@@ -117,6 +158,8 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
 
     Raises
     ------
+    RuntimeError
+        Where the loss is not finite any more; the last checkpoint is from before.
     ValueError
         Where the checkpoint is of another training.
     """
@@ -136,7 +179,7 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     identity = f"{json.dumps(decisive, sort_keys=True)} {data.inputs.shape}"
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
-        start = load_checkpoint(checkpoint, state, identity=identity)
+        start = load_checkpoint(checkpoint, state, data, identity=identity)
     history = History(history, start)
     summed, last = torch.zeros((), dtype=torch.float64, device=device), start
     bar = tqdm(range(start, steps), initial=start, total=steps, desc="training", disable=not progress)
@@ -160,11 +203,12 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
         if due or done % _ROW == 0 or done == steps:
             network.bfloat16 = False
             mean = float(summed) / (done - last)
+            check_loss(mean, recipe, done)
             measured = rms(result, device) if due or done == steps else None
             history.add(step=done, epoch=done / batches, loss=mean, held_out_rms=measured, learning_rate=rate)
             bar.set_postfix(loss=f"{mean:.3g}", refresh=False)
             summed, last = torch.zeros_like(summed), done
         if due and checkpoint is not None:
-            save_checkpoint(checkpoint, state, step=done, identity=identity)
+            save_checkpoint(checkpoint, state, data, step=done, identity=identity)
     network.bfloat16 = False
     return result.cpu(), history

@@ -98,15 +98,16 @@ def validate_towards_limb(recipe, network, linear, head=None, *, shape=(768, 768
     Returns
     -------
     mu_validated : float
-        The lowest mu down to which, without a gap and not beyond what the network was trained for, it restores every
-        kind of scene: nearer to the truth than bicubic interpolation and than the linear filter, with a correlation
-        of at least 0.9.
+        The lowest mu down to which, without a gap, it restores every kind of scene: nearer to the truth than bicubic
+        interpolation and than the linear filter, with a correlation of at least 0.9. Where the recipe's
+        ``[[synthetic]]`` scenes give ``mu``, no lower one than theirs is taken.
     metrics : dict
         As `evaluate` gives them; the sources are called "mu = ..., kind".
     covered : dict
         As `~sunpy_enhance.training.uncertainty.coverage` gives it for these sources; empty without a head.
     """
-    trained = min((entry.get("mu", 1.0) for entry in recipe.table.get("synthetic", [])), default=0.0)
+    # An entry that gives no mu says nothing of it; where none does, the measurement alone decides.
+    trained = min((entry["mu"] for entry in recipe.table.get("synthetic", []) if "mu" in entry), default=0.0)
     rng, sampling = np.random.default_rng([recipe["seed"], 3]), recipe.sampling()
     optics = {key: sampling[key] for key in ("psf", "target", "plate_scale")}
     name, metrics, covered, validated, broken = recipe["name"], {}, {}, 1.0, False

@@ -36,7 +36,17 @@ _GAUSS = np.sqrt(4 * np.pi)
 
 
 def is_muram(path):
-    """Whether a file's name is that of a MURaM output that `read_muram` knows."""
+    """Whether a file's name is that of a MURaM output that `read_muram` knows.
+
+    Parameters
+    ----------
+    path : path
+        It need not exist.
+
+    Returns
+    -------
+    bool
+    """
     return bool(_NAME.fullmatch(Path(path).name))
 
 
@@ -49,7 +59,18 @@ def _header_of(path):
 
 
 def muram_files(path):
-    """Return the paths of all files that `read_muram` reads for one of them."""
+    """Return the paths of all files that `read_muram` reads for one of them.
+
+    Parameters
+    ----------
+    path : path
+        See `read_muram`.
+
+    Returns
+    -------
+    list of `pathlib.Path`
+        The file, for a cube its optical depth, and the header if there is one.
+    """
     path = Path(path)
     match, header = _NAME.fullmatch(path.name), _header_of(path)
     tau = [path.with_name(f"tau.{match['snapshot']}")] if match["variable"] else []
@@ -62,7 +83,7 @@ def _read_header(path):
         numbers = np.array(path.read_text(encoding="ascii").split(), dtype=float)
     except ValueError:
         numbers = np.array([])
-    if len(numbers) < 7 or (numbers[:6] <= 0).any() or (numbers[:3] % 1).any():
+    if len(numbers) < 7 or not np.isfinite(numbers[:6]).all() or (numbers[:6] <= 0).any() or (numbers[:3] % 1).any():
         msg = f"{path} is no MURaM header, expected the text n0 n1 n2 d0 d1 d2 time, with the spacings in cm"
         raise ValueError(msg)
     return numbers[:3].astype(int), numbers[3:6] * u.cm
@@ -77,7 +98,8 @@ def _check_size(path, expected, meaning):
 def _map_slice(path, planes=None):
     """Map a slice file to (planes, y, x); the number of planes is read from it unless it is given."""
     header = np.fromfile(path, _FLOAT, 4)
-    if len(header) < 4 or not np.isfinite(header).all() or (header[:3] < 1).any() or (header[:3] % 1).any():
+    counts = header[1:3] if planes else header[:3]
+    if len(header) < 4 or not np.isfinite(counts).all() or (counts < 1).any() or (counts % 1).any():
         msg = f"{path} begins with {header.tolist()}, expected the number of planes, nx, ny and the time as float32"
         raise ValueError(msg)
     shape = planes or int(header[0]), int(header[2]), int(header[1])

@@ -29,7 +29,19 @@ WEAK_FIELD = 0.05
 
 
 def crop(images, margin):
-    """Cut a margin off the last two axes."""
+    """Cut a margin off the last two axes.
+
+    Parameters
+    ----------
+    images : `torch.Tensor` or `numpy.ndarray`
+    margin : int
+        Pixels on each side.
+
+    Returns
+    -------
+    `torch.Tensor` or `numpy.ndarray`
+        A view.
+    """
     return images[..., margin:-margin, margin:-margin] if margin else images
 
 
@@ -47,10 +59,18 @@ class LinearFilter(nn.Module):
         Side of the coarse kernel, odd; 0 for none.
     dilation : int
         Distance between the taps of the coarse kernel.
+
+    Raises
+    ------
+    ValueError
+        Where a kernel has no middle.
     """
 
     def __init__(self, narrow=15, wide=11, dilation=4):
         super().__init__()
+        if narrow % 2 == 0 or (wide and wide % 2 == 0):
+            msg = f"narrow is {narrow} and wide is {wide}, expected odd numbers, or 0 for no coarse kernel"
+            raise ValueError(msg)
         self.narrow, self.wide, self.dilation = narrow, wide, dilation
         self.dense = nn.Parameter(torch.zeros(4, 1, narrow, narrow))
         if wide:
@@ -185,12 +205,20 @@ class Hybrid(nn.Module):
         The image is divided by it first, the result multiplied last.
     narrow, wide, dilation : int
         Of the `LinearFilter`.
+
+    Raises
+    ------
+    ValueError
+        Where the channels cannot be paired, which an odd network does, or the filter has no middle.
     """
 
     border = "pad"
 
     def __init__(self, channels=32, layers=3, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
         super().__init__()
+        if odd and channels % 2:
+            msg = f"channels is {channels}, expected an even number: those of a field's network come in pairs"
+            raise ValueError(msg)
         self.channels, self.odd, self.constant, self.bfloat16 = channels, odd, constant, False
         self.linear = LinearFilter(narrow, wide, dilation)
         if not channels:

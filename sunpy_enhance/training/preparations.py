@@ -18,7 +18,20 @@ def _quiet_gain(shape, plate_scale):
 
 
 def sst_quiet(image, plate_scale):
-    """Quiet Sun of SST/CRISP wide band near 854 nm as 617 nm continuum, in units of its mean."""
+    """Make 617 nm continuum of the quiet Sun from SST/CRISP wide band near 854 nm.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        (y, x), in any unit.
+    plate_scale : float
+        Arcsec per pixel.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of its mean, at least 0.05.
+    """
     image = image / image.mean() - 1
     ny, nx = image.shape
     mirrored = np.pad(image, ((0, ny), (0, nx)), mode="symmetric")
@@ -27,10 +40,22 @@ def sst_quiet(image, plate_scale):
 
 
 def sst_spot(image, plate_scale):
-    """Sunspot of SST/CRISP wide band near 854 nm as 617 nm continuum, in units of the quiet Sun.
+    """Make 617 nm continuum of a sunspot from SST/CRISP wide band near 854 nm.
 
     The mean intensities of umbra and penumbra are lowered to those of the continuum by a power law, and the
     fine structure is raised as in `sst_quiet` where it is granulation, by two thirds of that in the spot.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        (y, x), in any unit.
+    plate_scale : float
+        Arcsec per pixel.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In units of the quiet Sun, at least 0.03.
     """
     image = image / np.percentile(image, 60)
     large = ndimage.gaussian_filter(image, 1.2 / plate_scale, mode="mirror")
@@ -39,7 +64,18 @@ def sst_spot(image, plate_scale):
 
 
 def as_is(image, plate_scale):  # noqa: ARG001 (one signature for all)
-    """Take the image as it is."""
+    """Take the image as it is.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+    plate_scale : float
+        Arcsec per pixel.
+
+    Returns
+    -------
+    `numpy.ndarray`
+    """
     return image
 
 
@@ -48,6 +84,20 @@ def shrunk_field(image, plate_scale, *, largest=3600.0):  # noqa: ARG001
 
     It is shrunk by its plate scale in the recipe: never truth of what was observed, but a source of shapes that
     fields really have. The noise is taken off, and fields are raised towards kilogauss, which HMI's pixels dilute.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        (y, x), in gauss.
+    plate_scale : float
+        Arcsec per pixel.
+    largest : float
+        Field that none goes beyond, in gauss.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In gauss.
     """
     smooth = ndimage.gaussian_filter(image, 0.7)
     quiet = smooth - np.clip(smooth, -15, 15)

@@ -37,7 +37,7 @@ class Recipe:
         Raises
         ------
         ValueError
-            Where its kind is neither "hybrid" nor "paper".
+            Where its kind is neither "hybrid" nor "paper", or has no such parameter.
         """
         from sunpy_enhance.training.networks import Hybrid
         from sunpy_enhance.training.paper import Paper
@@ -49,7 +49,11 @@ class Recipe:
             msg = f"recipe {self['name']}: [network] kind is {kind!r}, expected one of {sorted(kinds)}"
             raise ValueError(msg)
         odd = self["observable"] == "magnetogram"
-        return kinds[kind](**parameters, odd=odd, constant=1000.0 if odd else 1.0)
+        try:
+            return kinds[kind](**parameters, odd=odd, constant=1000.0 if odd else 1.0)
+        except TypeError as error:
+            msg = f"recipe {self['name']}: [network] does not describe a network of kind {kind!r}: {error}"
+            raise ValueError(msg) from error
 
     def linear(self):
         """Return the linear filter to be fitted: what the network is measured against, whatever its kind."""

@@ -8,19 +8,19 @@ import dataclasses
 import functools
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import astropy.units as u
 
 from sunpy_enhance.training.arrays import read_images
-from sunpy_enhance.training.cubes import cube_files, read_cube, to_quantity
+from sunpy_enhance.training.cubes import cube_files, read_cube, read_licence, to_quantity
 from sunpy_enhance.training.holdout import hold_out
 from sunpy_enhance.training.muram import is_muram, muram_files, read_muram
 from sunpy_enhance.training.preparations import PREPARATIONS
 from sunpy_enhance.training.synthetic import synthetic_sun
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["Truth", "file_hashes", "read_truth", "sha256", "synthetic_truth"]
+__all__ = ["Truth", "file_hashes", "licences", "read_truth", "sha256", "synthetic_truth"]
 
 _UNITS = {"continuum": "", "magnetogram": "G"}
 
@@ -122,8 +122,22 @@ def _paths(directory, entry):
     return paths
 
 
+# What a recipe may say of the pixels, by the kind of file.
+_OF_MURAM = ("grid", "distance", "vertical", "log_tau", "level")
+_OF_IMAGES = ("extension", "dataset", "plate_scale", "grid", "distance", "unit", "level", "periodic")
+
+
+def _check_keys(path, entry):
+    """Raise where an entry says of the pixels what a file of this kind says itself, or nobody asks."""
+    takes = () if path.suffix == ".toml" else _OF_MURAM if is_muram(path) else _OF_IMAGES
+    if idle := sorted(key for key in entry if key in {*_OF_MURAM, *_OF_IMAGES} - set(takes)):
+        msg = f"training file {path} is given {idle} in the recipe, but its kind takes {sorted(takes)}: remove them"
+        raise ValueError(msg)
+
+
 def _read(path, entry, observable):
     """Read one file as a list of truths, one for each snapshot, in the unit of the networks."""
+    _check_keys(path, entry)
     given = {key: entry[key] for key in ("source", "licence") if key in entry}
     distance = to_quantity(entry.get("distance", 1), u.au, path, "distance")
     grid = to_quantity(entry["grid"], u.km, path, "grid") if "grid" in entry else None
@@ -165,7 +179,17 @@ def _check_unit(truth, observable, file):
 
 
 def sha256(path):
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : path
+        It is read only once, as long as its size and its time of change stay.
+
+    Returns
+    -------
+    str
+    """
     status = Path(path).stat()
     return _sha256(Path(path), status.st_size, status.st_mtime_ns)
 
@@ -209,6 +233,28 @@ def file_hashes(directory, entries):
     return hashes
 
 
+def licences(directory, entries):
+    """Return under which terms every file of some entries of a recipe is given.
+
+    Parameters
+    ----------
+    directory : path
+        Where the files are.
+    entries : list of dict
+        The tables ``[[files]]`` of a recipe.
+
+    Returns
+    -------
+    dict
+        {``file`` of the entry: licence}: the recipe's, else that of a description of cubes, else "".
+    """
+    found = {}
+    for entry in entries:
+        own = [read_licence(path) for path in _paths(directory, entry) if path.suffix == ".toml"]
+        found[entry["file"]] = entry.get("licence") or ", ".join(dict.fromkeys(filter(None, own)))
+    return found
+
+
 def _check_hashes(directory, entry):
     """Raise where an entry has hashes, and the files have others."""
     if "sha256" not in entry:
@@ -219,6 +265,10 @@ def _check_hashes(directory, entry):
             msg = f"training file {entry['file']} is read from {list(found)}, expected 'sha256' to be a table of hashes"
             raise ValueError(msg)
         expected = dict.fromkeys(found, expected)
+    # A table may be of all files of a recipe.
+    if missing := sorted(name for name in expected.keys() - found.keys() if PurePath(name).match(entry["file"])):
+        msg = f"training file {entry['file']}: the recipe has the hashes of {missing}, which are not in {directory}"
+        raise FileNotFoundError(msg)
     for name, digest in found.items():
         if expected.get(name) != digest:
             msg = f"training file {Path(directory) / name} is not the recipe's: its SHA-256 is {digest}"
@@ -237,6 +287,11 @@ def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
     shape : (int, int)
     mu : float
         Cosine of the heliocentric angle.
+
+    Returns
+    -------
+    `~sunpy_enhance.training.truth.Truth`
+        Periodic, of the source "synthetic KIND".
     """
     scene = synthetic_sun(kind, shape, seed=seed, mu=mu)
     image = scene.continuum if observable == "continuum" else scene.field

@@ -12,7 +12,7 @@ import numpy as np
 
 from sunpy_enhance import __version__
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, fill_patches
-from sunpy_enhance.training.sources import file_hashes
+from sunpy_enhance.training.sources import file_hashes, licences
 
 __all__ = ["hashes_of", "open_dataset", "write_dataset"]
 
@@ -72,7 +72,7 @@ def _attributes(recipe, directory):
         "seed": recipe["seed"],
         "held_out_seeds": HELD_OUT_SEEDS,
         "sha256": json.dumps(file_hashes(directory, files)),
-        "licences": json.dumps({entry["file"]: entry.get("licence") for entry in files}),
+        "licences": json.dumps(licences(directory, files)),
         "plate_scale": recipe["plate_scale"],
         "noise": recipe["noise"],  # not in the patches: it is drawn anew whenever they are used
         "unit": "G" if recipe["observable"] == "magnetogram" else "quiet Sun",
@@ -95,7 +95,7 @@ class _Rows:
 
 
 @contextlib.contextmanager
-def open_dataset(path, recipe):
+def open_dataset(path, recipe, directory=None):
     """Open a file of `write_dataset` for training; a context manager.
 
     Parameters
@@ -105,6 +105,8 @@ def open_dataset(path, recipe):
     recipe : `~sunpy_enhance.training.recipe.Recipe`
         What is to be trained. It may be another recipe than the file's as long as it makes the same patches, such as
         one for a smaller network.
+    directory : path, optional
+        Where the recipe's files are: where all are there, they have to be those that the patches were made from.
 
     Yields
     ------
@@ -116,7 +118,7 @@ def open_dataset(path, recipe):
     FileNotFoundError
         Where there is no such file.
     ValueError
-        Where it is no file of `write_dataset`, or its patches are not the recipe's.
+        Where it is no file of `write_dataset`, its patches are not the recipe's, or a file has changed since.
     """
     import h5py
 
@@ -130,12 +132,25 @@ def open_dataset(path, recipe):
         raise ValueError(msg) from error
     with file:
         _check(file, path, recipe)
+        if directory is not None:
+            _check_files(file, path, recipe, directory)
         train, held_out = file["train"], file["held_out"]
         sources = [part["sources"].asstr()[:].tolist() for part in (train, held_out)]
         yield (
             Patches(_Rows(train["inputs"]), _Rows(train["targets"]), sources[0]),
             Patches(held_out["inputs"][:], held_out["targets"][:], sources[1]),
         )
+
+
+def _check_files(file, path, recipe, directory):
+    made_from = json.loads(file.attrs["sha256"])
+    try:
+        found = file_hashes(directory, recipe.table.get("files", []))
+    except FileNotFoundError:  # the patches are enough: their truth may be gone
+        return
+    if changed := sorted(name for name in made_from.keys() | found.keys() if made_from.get(name) != found.get(name)):
+        msg = f"dataset {path} was made from other files than those in {directory}: {changed}; make it again"
+        raise ValueError(msg)
 
 
 def hashes_of(path):

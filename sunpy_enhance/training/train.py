@@ -165,6 +165,11 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
     Returns
     -------
     `~sunpy_enhance.ModelCard`
+
+    Raises
+    ------
+    ValueError
+        Where the checkpoint or the dataset is of another recipe or other files.
     """
     recipe = read_recipe(recipe_path, changes=changes, directory=directory)
     checkpoint, history = Path(f"{out}.checkpoint"), Path(out).with_suffix(".loss.csv")
@@ -175,7 +180,7 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
 
             if not Path(dataset).exists():
                 write_dataset(recipe, directory, dataset, progress=progress)
-            patches = stack.enter_context(open_dataset(dataset, recipe))
+            patches = stack.enter_context(open_dataset(dataset, recipe, directory))
             hashes = hashes_of(dataset)
         else:
             patches = make_patches(recipe, directory, progress=progress)

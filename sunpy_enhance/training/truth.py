@@ -1,6 +1,7 @@
 """`Truth`, the one form in which every source hands over what it knows, and the units it comes in."""
 
 import dataclasses
+import numbers
 
 import numpy as np
 
@@ -109,8 +110,8 @@ def calibrate(image, observable, path, *, unit="", level=None):
         raise ValueError(msg)
     if level is None:
         return image
-    level = image.mean() if level == "mean" else level
-    if not level > 0:
-        msg = f"{path}: the level of the quiet Sun is {level}, expected a positive intensity"
+    level = float(image.mean()) if level == "mean" else level
+    if not (isinstance(level, numbers.Real) and level > 0):
+        msg = f"{path}: the level of the quiet Sun is {level!r}, expected a positive intensity or 'mean'"
         raise ValueError(msg)
     return image / level

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
+from sunpy_enhance.training.loop import check_loss, one_cycle
 from sunpy_enhance.training.sigma import Sigma
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation.regimes import regimes
@@ -69,6 +70,8 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
 
     Raises
     ------
+    RuntimeError
+        Where the loss is not finite any more.
     ValueError
         Where the network has no features that could tell its error, no patches are left, or the checkpoint is of
         another training.
@@ -91,13 +94,12 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
 
     # Steps of the training begin at 0; this one is beyond the last.
     head.standardise(*batch(settings["steps"], _FIRST * settings["batch"]))
-    rate = settings["learning_rate"]
-    optimizer = torch.optim.Adam(head.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=settings["steps"], pct_start=0.1)
+    optimizer = torch.optim.Adam(head.parameters(), lr=settings["learning_rate"])
+    schedule = one_cycle(optimizer, settings["learning_rate"], settings["steps"], 0.1)
     state, identity = {"head": head, "optimizer": optimizer, "schedule": schedule}, _identity(recipe, network, data)
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
-        start = load_checkpoint(checkpoint, state, identity=identity)
+        start = load_checkpoint(checkpoint, state, data, identity=identity)
     bar = tqdm(range(start, settings["steps"]), initial=start, total=settings["steps"], disable=not progress)
     bar.set_description("uncertainty")
     for step in bar:
@@ -110,10 +112,12 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
         optimizer.step()
         schedule.step()
         done = step + 1
-        if done % 50 == 0:
-            bar.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
-        if done % recipe["training"]["checkpoint"] == 0 and checkpoint is not None:
-            save_checkpoint(checkpoint, state, step=done, identity=identity)
+        due = done % recipe["training"]["checkpoint"] == 0
+        if due or done % 50 == 0 or done == settings["steps"]:
+            check_loss(value := float(loss.detach()), recipe, done)
+            bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+        if due and checkpoint is not None:
+            save_checkpoint(checkpoint, state, data, step=done, identity=identity)
     network.cpu()
     return head.cpu().eval()
 
@@ -221,13 +225,18 @@ def calibrate(recipe, network, head, patches):
 
 
 def count(observable, enhanced, errors, sigma):
-    """Return what sigma covers: ``{regime: {"pixels": int, "within_1": float, "within_2": float}}``.
+    """Count the errors within one and two sigma, regime by regime.
 
     Parameters
     ----------
     observable : {"continuum", "magnetogram"}
     enhanced, errors, sigma : `numpy.ndarray`
         Of the same shape and unit.
+
+    Returns
+    -------
+    dict
+        ``{regime: {"pixels": int, "within_1": float, "within_2": float}}``, with "all" for all pixels.
     """
     ratios = np.abs(errors) / sigma
     result = {}

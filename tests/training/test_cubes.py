@@ -8,7 +8,7 @@ from layouts import DEPTHS, SIDECAR, atmosphere, write_sidecar
 
 import astropy.units as u
 
-from sunpy_enhance.training.cubes import at_log_tau, cube_files, read_cube
+from sunpy_enhance.training.cubes import at_log_tau, cube_files, read_cube, read_licence
 from sunpy_enhance.training.truth import angular_size
 
 
@@ -82,6 +82,12 @@ def test_files_of_a_sidecar(sidecar):
     assert [path.name for path in cube_files(sidecar)] == ["cube.toml", "intensity.npy", "field.h5", "tau.npy"]
 
 
+def test_licence_of_a_sidecar(sidecar):
+    assert read_licence(sidecar) == "CC BY 4.0"
+    sidecar.write_text('code = "Bifrost"')
+    assert read_licence(sidecar) == ""
+
+
 def test_distance_and_plate_scale(sidecar):
     sidecar.write_text(SIDECAR.replace('grid = "48 km"', 'grid = "0.096 Mm"\ndistance = "0.5 AU"\nperiodic = false'))
     truth = read_cube(sidecar, "continuum")[0]
@@ -106,6 +112,9 @@ def test_distance_and_plate_scale(sidecar):
         ('dataset = "Bz"', "", r"its data sets are \['By', 'Bz'\]"),
         ("[magnetogram]", "[field]", r"describes \['continuum'\], expected a table for the observable 'magnetogram'"),
         ("[magnetogram]", "[magnetogram", "is no TOML file"),
+        ("licence", "license", r"unknown keys \['license'\]"),
+        ("log_tau", "tau_log", r"unknown keys \['magnetogram.tau_log'\]"),
+        ("logarithmic", "log", r"unknown keys \['magnetogram.tau.log'\]"),
     ],
 )
 def test_faults_of_a_sidecar_are_named(sidecar, old, new, message):

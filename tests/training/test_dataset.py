@@ -68,6 +68,16 @@ def test_a_field_keeps_its_sign_under_gain():
     np.testing.assert_allclose(two.targets, 0.5 * one.targets, atol=0.01)
 
 
+@pytest.mark.parametrize("least", [-1.0, 1.0])
+def test_gain_multiplies_a_field_whatever_its_sign(least):
+    truth = Truth(np.abs(500 * smooth_noise((256, 256), 8)) + least, 0.1, "field", periodic=True, unit="G")
+    one, two = (
+        sample_patches(truth, 4, size=8, halo=0, rng=np.random.default_rng(0), gain=(g, g), **OPTICS)
+        for g in (1.0, 0.5)
+    )
+    np.testing.assert_allclose(two.targets, 0.5 * one.targets, atol=0.01)
+
+
 def test_join():
     parts = [Patches(np.zeros((n, 4, 4)), np.zeros((n, 8, 8)), [str(n)] * n) for n in (1, 2)]
     both = Patches.join(parts)

@@ -190,6 +190,15 @@ def test_generators_are_named_with_their_version():
     assert card.data == {"sunpy_enhance.training.synthetic": __version__}
 
 
+def test_a_recipe_may_be_for_another_instrument():
+    parts = hybrid(), {}
+    card = export.make_card(recipe_of("continuum"), *parts, mu_validated=1.0, halo=1)
+    assert (card.instrument, card.licence) == ("HMI", "BSD-3-Clause")
+    own = {"instrument": "PHI", "licence": "CC BY 4.0", "citation": "Somebody 2030"}
+    card = export.make_card(recipe_of("continuum", **own), *parts, mu_validated=1.0, halo=1)
+    assert {key: getattr(card, key) for key in own} == own
+
+
 def test_export_that_differs_is_not_written(monkeypatch, tmp_path):
     monkeypatch.setattr(_graph, "_add_residual", lambda graph, network, image, phases: (graph.crop(phases, 4), None))
     with pytest.raises(RuntimeError, match="does not give what the network gives"):

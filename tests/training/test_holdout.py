@@ -67,3 +67,5 @@ def test_what_cannot_be_held_out_is_named():
         hold_out(truths, 1.5)
     with pytest.raises(ValueError, match='expected a fraction between -1 and 1, and 0, 1 or "time"'):
         hold_out(truths, 0.5, "x")
+    with pytest.raises(ValueError, match="held_out = '0.3'"):
+        hold_out(truths, "0.3")

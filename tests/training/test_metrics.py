@@ -7,9 +7,11 @@ from conftest import smooth_noise
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from sunpy_enhance.optics import AiryPSF, WachterPSF  # noqa: E402
+from sunpy_enhance.training import metrics  # noqa: E402
 from sunpy_enhance.training.dataset import Patches, sample_patches  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate, oddness  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
+from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sources import Truth  # noqa: E402
 
 
@@ -113,3 +115,29 @@ def test_a_network_that_pads_by_itself_sees_around_a_patch(patches):
     methods = {"right inside": WrongAtTheBorder(), "right": Nearest()}
     for found in evaluate(methods, patches, 1e-3).values():
         assert found["right inside"] == found["right"]
+
+
+@pytest.mark.parametrize(
+    ("angles", "validated"),
+    [([0.6, 0.5], 0.5), ([0.7, None], 0.8), ([None], 0.4), ([], 0.4)],
+)
+def test_validation_ends_where_the_training_did(monkeypatch, angles, validated):
+    """A network that is better than the others down to mu = 0.4."""
+    monkeypatch.setattr(metrics, "_MU", (1.0, 0.8, 0.5, 0.4, 0.3))
+
+    def evaluated(methods, patches, noise, **options):
+        return {
+            source: {
+                "continuum": {"rms": 1.0, "correlation": 0.9 if float(source.split()[2][:-1]) >= 0.4 else 0.8},
+                "linear": {"rms": 2.0},
+                "bicubic": {"rms": 3.0},
+            }
+            for source in patches.sources
+        }
+
+    monkeypatch.setattr(metrics, "evaluate", evaluated)
+    kind = {"kind": "quiet", "scenes": 1, "patches": 1, "test_scenes": 1, "test_patches": 1}
+    entries = [kind | ({} if mu is None else {"mu": mu}) for mu in angles]
+    recipe = read_recipe("continuum", changes={"synthetic": entries})
+    found, _, _ = metrics.validate_towards_limb(recipe, None, object(), shape=(64, 64), number=1)
+    assert found == validated

@@ -93,6 +93,12 @@ def test_slices_of_another_size_are_named(tmp_path, kept):
         read_muram(path, grid=48 * u.km)
 
 
+@pytest.mark.parametrize("first", [0, -7.5, np.nan])
+def test_the_first_number_of_an_intensity_is_left_alone(tmp_path, first):
+    path = write_slice(tmp_path / "I_out.024000", [INTENSITY], first=first)
+    np.testing.assert_allclose(read_muram(path, grid=48 * u.km).image, INTENSITY / INTENSITY.mean(), rtol=1e-6)
+
+
 def test_slices_of_another_layout_are_named(tmp_path):
     grid = 48 * u.km
     path = tmp_path / "I_out.024000"
@@ -119,7 +125,7 @@ def test_headers_of_another_layout_are_named(tmp_path):
     write_header(header, vertical=2)
     with pytest.raises(ValueError, match=r"has \(10, 12\) pixels \(y, x\), but .*give its 'grid' in km, or the 'vert"):
         read_muram(path)
-    for text in ("", "24 12 10", "a b c d e f g", "24.5 12 10 1 1 1 0"):
+    for text in ("", "24 12 10", "a b c d e f g", "24.5 12 10 1 1 1 0", "nan 12 10 1 1 1 0", "24 12 10 inf 1 1 0"):
         header.write_text(text)
         with pytest.raises(ValueError, match=r"Header\.024000 is no MURaM header, expected the text n0 n1 n2"):
             read_muram(path)

@@ -6,6 +6,7 @@ import pytest
 
 from sunpy_enhance.optics import WachterPSF
 from sunpy_enhance.training import _tables
+from sunpy_enhance.training._keys import KEYS
 from sunpy_enhance.training.recipe import read_recipe
 
 SHIPPED = sorted(path.stem for path in _tables.FOLDER.glob("*.toml"))
@@ -17,7 +18,12 @@ name = "own"
 steps = 7
 [[files]]
 file = "own.fits"
+scenes = 1
+patches = 3
+test_patches = 2
 """
+FILE = {"file": "own.fits", "scenes": 1, "patches": 3, "test_patches": 2}
+KIND = {"kind": "quiet", "scenes": 1, "patches": 3, "test_scenes": 1, "test_patches": 2}
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def test_own_keys_override_the_base_and_lists_replace_it(own):
     recipe, base = read_recipe(own), read_recipe("continuum")
     assert recipe["name"] == "own"
     assert recipe["training"] == base["training"] | {"steps": 7}
-    assert recipe["files"] == [{"file": "own.fits"}]
+    assert recipe["files"] == [FILE]
     assert recipe["synthetic"] == base["synthetic"]
     assert recipe.text.startswith(OWN.rstrip())
     assert recipe.text.endswith("# the base, continuum.toml:\n" + base.text)
@@ -79,10 +85,31 @@ def test_changes_are_noted_in_the_text(own):
         ({"files": [{"sha": "a", "scenes": 1}], "synthetic": [{"kinds": 1}]}, "files.sha.*synthetic.kinds"),
         ({"training": 3}, r"training is 3, expected a table: write it as \[training\]"),
         ({"synthetic": {"kind": "quiet"}}, r"write it as \[\[synthetic\]\]"),
-        ({"training.steps": 0}, "either steps or epochs, a positive integer"),
-        ({"training.steps": 2.5}, "either steps or epochs, a positive integer"),
-        ({"training.schedule": "cosine"}, r"schedule is 'cosine' in \[training\], expected one of \('onecycle', 'con"),
-        ({"training.loss": "l1"}, "loss is 'l1'"),
+        ({"training.steps": 0}, "training.steps is 0, expected a positive integer"),
+        ({"training.steps": 2.5}, "training.steps is 2.5, expected a positive integer"),
+        ({"training.steps": True}, "training.steps is True, expected a positive integer"),
+        ({"training.schedule": "cosine"}, 'training.schedule is \'cosine\', expected "onecycle" or "constant"'),
+        ({"training.loss": "l1"}, 'training.loss is \'l1\', expected "weighted" or "mse"'),
+        ({"training.learning_rate": "fast"}, "training.learning_rate is 'fast', expected a positive number"),
+        ({"training.learning_rate": float("nan")}, "training.learning_rate is nan"),
+        ({"training.local_box": 4}, "training.local_box is 4, expected an odd positive integer"),
+        ({"training.weights": {"ME sunspot": -1}}, "training.weights is .* expected a table of positive numbers"),
+        ({"observable": "doppler"}, 'observable is \'doppler\', expected "continuum" or "magnetogram"'),
+        ({"noise": -1.0}, "noise is -1.0, expected a positive number"),
+        ({"seed": "one"}, "seed is 'one', expected an integer of at least 0"),
+        ({"name": 5}, "name is 5, expected a text"),
+        ({"network.narrow": 8}, "network.narrow is 8, expected an odd positive integer"),
+        ({"patches.size": 0}, "patches.size is 0, expected a positive integer"),
+        ({"patches.turn": 1}, "patches.turn is 1, expected true or false"),
+        ({"uncertainty.channels": 0}, "uncertainty.channels is 0, expected a positive integer"),
+        ({"uncertainty.without": "shrunk SHARP"}, "uncertainty.without is .* expected a list of texts"),
+        ({"files": [FILE | {"held_out": "0.3"}]}, "files.held_out is '0.3', expected a number between -1 and 1"),
+        ({"files": [FILE | {"zoom": [1.2, 0.8]}]}, "files.zoom is .* two positive numbers, the smaller first"),
+        ({"files": [FILE | {"level": "median"}]}, "files.level is 'median', expected a positive number or \"mean\""),
+        ({"files": [FILE | {"axis": "space"}]}, "files.axis is 'space', expected 0, 1 or \"time\""),
+        ({"files": [{"file": "own.fits"}]}, r"lacks \['patches', 'scenes', 'test_patches'\] in \[\[files\]\]"),
+        ({"synthetic": [KIND | {"mu": 0}]}, "synthetic.mu is 0, expected a number above 0 and at most 1"),
+        ({"synthetic": [KIND | {"shape": [64]}]}, "synthetic.shape is .* expected two positive integers"),
     ],
 )
 def test_what_a_recipe_cannot_say_is_told(own, changes, message):
@@ -118,6 +145,37 @@ def test_files_that_are_no_recipes_are_told(tmp_path, own):
 def test_an_unknown_parameter_of_a_psf_is_told():
     with pytest.raises(ValueError, match=r"\[psf\] does not describe.*omgea"):
         read_recipe("continuum", changes={"psf.omgea": 2.0}).optics()
+
+
+def test_every_shipped_key_is_known_by_its_kind():
+    used = {name: set() for name in KEYS}
+    for name in SHIPPED:
+        table = read_recipe(name).table
+        used[""] |= {key for key in table if key not in KEYS}
+        for part in KEYS.keys() - {""}:
+            entries = table.get(part, [])
+            used[part] |= {key for entry in (entries if isinstance(entries, list) else [entries]) for key in entry}
+    for part, keys in used.items():
+        assert keys
+        assert keys <= KEYS[part].keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"network": {"kind": "paper", "layers": 3}},
+            r"\[network\] does not describe a network of kind 'paper'.*layers",
+        ),
+        ({"network.kind": "unet"}, "kind is 'unet', expected one of"),
+        ({"network.channels": 7}, "channels is 7, expected an even number"),
+    ],
+)
+def test_networks_that_there_are_not_are_told(changes, message):
+    pytest.importorskip("torch", reason="networks need PyTorch")
+    recipe = read_recipe("magnetogram", changes=changes)
+    with pytest.raises(ValueError, match=message):
+        recipe.network()
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -12,7 +12,7 @@ from layouts import FIELD, INTENSITY, OFFSET, write_cubes, write_header, write_s
 import astropy.units as u
 from astropy.io import fits
 
-from sunpy_enhance.training.sources import file_hashes, read_truth, sha256, synthetic_truth
+from sunpy_enhance.training.sources import file_hashes, licences, read_truth, sha256, synthetic_truth
 from sunpy_enhance.training.truth import angular_size
 
 DATA = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -163,6 +163,26 @@ def test_hashes_are_recorded_whether_given_or_not(run, entry):
     write_slice(run / "2D" / "I_out.000010", [2 * INTENSITY])
     with pytest.raises(ValueError, match=r"I_out\.000010 is not the recipe's: its SHA-256 is"):
         read_truth(run, {"file": "2D/I_out.*", "sha256": hashes})
+    (run / "2D" / "I_out.000010").unlink()
+    with pytest.raises(FileNotFoundError, match=r"hashes of \['2D/I_out\.000010'\], which are not in"):
+        read_truth(run, {"file": "2D/I_out.*", "sha256": hashes})
+
+
+def test_what_a_kind_of_file_does_not_take_is_refused(run, entry):
+    write_sidecar(run)
+    with pytest.raises(ValueError, match=r"is given \['periodic', 'plate_scale'\] in the recipe, but its kind takes"):
+        read_truth(run, {"file": "2D/I_out.*", "plate_scale": 0.1, "periodic": False})
+    with pytest.raises(ValueError, match=r"is given \['level'\] in the recipe, but its kind takes \[\]: remove them"):
+        read_truth(run, {"file": "cube.toml", "level": 1.0}, observable="continuum")
+    with pytest.raises(ValueError, match=r"is given \['log_tau', 'vertical'\]"):
+        read_truth(run, entry | {"log_tau": -1.0, "vertical": 2})
+
+
+def test_licences_are_the_recipe_s_or_the_sidecar_s(run, entry):
+    write_sidecar(run)
+    entries = [entry, {"file": "cube.toml"}, {"file": "2D/I_out.*", "licence": "CC0"}]
+    assert licences(run, entries) == {"file.fits": "", "cube.toml": "CC BY 4.0", "2D/I_out.*": "CC0"}
+    assert licences(run, [{"file": "cube.toml", "licence": "MIT"}]) == {"cube.toml": "MIT"}
 
 
 def test_hashes_of_all_that_a_sidecar_names(tmp_path):

@@ -1,6 +1,8 @@
 """From a recipe to an ONNX file."""
 
+import contextlib
 import csv
+import dataclasses
 import hashlib
 import importlib.resources
 import os
@@ -246,6 +248,65 @@ def test_a_checkpoint_of_another_recipe_is_refused(recipe_file):
     other = recipe_module.read_recipe(recipe_file, changes={"training.batch": 5})
     with pytest.raises(ValueError, match="checkpoint .* is of another recipe or other patches: go on with"):
         train.train(other, None, patches=patches, checkpoint=checkpoint, progress=False)
+
+
+def test_a_checkpoint_of_other_truth_is_refused(recipe_file, monkeypatch):
+    recipe = recipe_module.read_recipe(recipe_file)
+    patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
+    checkpoint = recipe_file.with_suffix(".checkpoint")
+    undo = interrupt(monkeypatch, 8)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(recipe, None, patches=patches, checkpoint=checkpoint, progress=False)
+    undo()
+    # As another processor would round it, and as another truth.
+    for factor in (1 + 3e-7, 1.01):
+        other = [dataclasses.replace(part, targets=part.targets * np.float32(factor)) for part in patches]
+        refused = pytest.raises(ValueError, match="is of another recipe or other patches")
+        with refused if factor == 1.01 else contextlib.nullcontext():
+            train.train(recipe, None, patches=other, checkpoint=checkpoint, progress=False)
+
+
+@pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
+def test_a_dataset_of_files_that_have_changed_is_refused(recipe_file, no_limb):
+    folder = recipe_file.parent
+    recipe_file.write_text("\n".join(row for row in recipe_file.read_text().splitlines() if "sha256" not in row))
+    out, dataset = folder / "set.onnx", folder / "set.hdf5"
+    train.train_and_export(recipe_file, folder, out, dataset=dataset, progress=False)
+    data = load_network(out, "cpu").card.data
+    fits.writeto(folder / "truth.fits", fits.getdata(folder / "truth.fits") + 0.01, overwrite=True)
+    with pytest.raises(ValueError, match=r"made from other files than those in .*: \['truth.fits'\]; make it again"):
+        train.train_and_export(recipe_file, folder, out, dataset=dataset, progress=False)
+    # Without the folder there is nothing to compare with: the card tells what it was made from.
+    train.train_and_export(recipe_file, None, out, dataset=dataset, progress=False)
+    assert load_network(out, "cpu").card.data == data
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 19, 20, 21, 200])
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_the_learning_rate_rises_and_falls_in_any_number_of_steps(steps, share):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule, rates = loop.one_cycle(optimizer, 2.0, steps, share), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step() if len(rates) < steps else None
+    assert np.isfinite(rates).all()
+    assert max(rates) <= 2.0
+    if steps == 200:
+        assert np.argmax(rates) == share * steps - 1
+        assert rates[-1] < 1e-4
+
+
+@pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
+def test_a_training_that_diverges_stops_and_leaves_no_file(recipe_file):
+    out, changes = recipe_file.parent / "bad.onnx", {"training.learning_rate": 1e30, "training.clip": 0.0}
+    with pytest.raises(RuntimeError, match=r"the loss is (nan|inf) at step \d+: lower the learning_rate"):
+        train.train_and_export(recipe_file, recipe_file.parent, out, changes=changes, progress=False)
+    assert not out.exists()
+    checkpoint = out.with_name("bad.onnx.checkpoint")
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)["state"]["network"]
+        assert all(torch.isfinite(value).all() for value in state.values())
 
 
 def test_running_statistics_are_averaged_with_the_weights():

@@ -47,3 +47,5 @@ def test_wrong_units_are_named():
         calibrate(IMAGE, "continuum", "image.npy", level=0)
     with pytest.raises(ValueError, match=r"level of the quiet Sun is -2\.0"):
         calibrate(-IMAGE, "continuum", "image.npy", level="mean")
+    with pytest.raises(ValueError, match=r"level of the quiet Sun is 'median', expected a positive"):
+        calibrate(IMAGE, "continuum", "image.npy", level="median")
