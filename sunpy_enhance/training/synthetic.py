@@ -44,7 +44,8 @@ def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0)
     """Draw a patch of the Sun, periodic at its borders.
 
     `mu` foreshortens along x, tilts the field against the line of sight and weakens the
-    granulation; lengths near the limb are those of the flat Sun, without projected heights.
+    granulation; the quiet Sun stays 1, as where limb darkening has been divided out. Lengths near the limb are those of
+    the flat Sun, without projected heights.
 
     Parameters
     ----------
