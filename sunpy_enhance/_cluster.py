@@ -10,7 +10,7 @@ import subprocess
 from ._extras import telling_the_extra
 from ._jobs import Outcome, attempt
 
-__all__ = ["choose_gpu", "client_of", "gpus", "local_client", "through_client"]
+__all__ = ["check_client", "choose_gpu", "client_of", "gpus", "local_client", "through_client"]
 
 # Jobs in hand for each worker: one reads or writes while the other computes.
 _IN_HAND = 2
@@ -58,6 +58,16 @@ def client_of(address):
     except (OSError, ValueError) as error:
         msg = f"no Dask scheduler answers at {address!r}: give its address, such as tcp://10.0.0.1:8786"
         raise OSError(msg) from error
+
+
+def check_client(client):
+    """Raise TypeError where it is no client."""
+    with telling_the_extra("dask"):
+        from distributed import Client
+
+    if not isinstance(client, Client):
+        msg = f"client is a {type(client).__name__}, expected a distributed.Client: make it of the cluster"
+        raise TypeError(msg)
 
 
 def choose_gpu(devices, dask_worker):

@@ -80,7 +80,10 @@ class Request:
         return "continuum" if _SERIES.fullmatch(self.series)["observable"].lower() == "ic" else "magnetogram"
 
     def pieces(self, number):
-        """Return the periods, as lists of (start, end), that have about so many images each."""
+        """Return the periods, as lists of (start, end), that have about so many images each, 1 or more."""
+        if not number >= 1:
+            msg = f"a piece has {number} images, expected 1 or more"
+            raise ValueError(msg)
         step = number * (self._native_cadence if self.cadence is None else self.cadence)
         count = max(1, int(np.ceil(((self.end - self.start) / step).to_value(u.one) - 1e-9)))
         starts = [self.start + i * step for i in range(count)]

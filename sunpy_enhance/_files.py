@@ -1,13 +1,15 @@
 """Maps from FITS files and into them."""
 
 import contextlib
+import math
 import os
 import uuid
 import warnings
+from pathlib import Path
 
 from .uncertainty import append_sigma, with_sigma
 
-__all__ = ["complete_file", "discard_leftovers", "read_complete_header", "read_map", "write_map"]
+__all__ = ["complete_file", "discard_leftovers", "read_headers", "read_map", "write_map"]
 
 # FITS files are written in blocks of so many bytes.
 _BLOCK = 2880
@@ -21,14 +23,25 @@ def read_map(path):
     from sunpy.map.map_factory import NoMapsInFileError
     from sunpy.map.mapbase import MapMetaValidationError
 
+    path = Path(path).expanduser()
+    if not path.is_file():
+        msg = f"there is no file {path}: check the path"
+        raise FileNotFoundError(msg)
     with warnings.catch_warnings():
         # JSOC writes 'nan' and lower-case exponents into its headers; astropy mends them and says so at length.
         warnings.simplefilter("ignore", VerifyWarning)
         try:
             smap = sunpy.map.Map(path)
         except (MapMetaValidationError, NoMapsInFileError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = _first_line(error)
             msg = f"{path} is no solar image with a full header ({reason}): use a file as JSOC or VSO deliver it"
+            raise ValueError(msg) from error
+        except OSError as error:
+            # sunpy makes an OSError of whatever happens; those of the system, such as a refused access, have a number.
+            cause = error.__cause__ or error
+            if isinstance(cause, OSError) and cause.errno is not None:
+                raise cause from None
+            msg = f"{path} is damaged, or no FITS file ({_first_line(cause)}): download or make it again"
             raise ValueError(msg) from error
     if isinstance(smap, list):
         smap = with_sigma(smap) or smap
@@ -36,6 +49,10 @@ def read_map(path):
         msg = f"{path} has {len(smap)} images, expected one: save the one that is to be enhanced in a file of its own"
         raise ValueError(msg)
     return smap
+
+
+def _first_line(error):
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def write_map(smap, path):
@@ -79,21 +96,25 @@ def discard_leftovers(folder, names):
                 path.unlink()
 
 
-def read_complete_header(path):
-    """Return the primary header of a FITS image, or None where the file is none, or not all of it is there."""
+def read_headers(path):
+    """Return the headers of a FITS file, as far as they can be read, and whether all of the file is there."""
     from astropy.io import fits
 
+    headers, end, size = [], 0, path.stat().st_size
     with path.open("rb") as stream:
-        try:
-            header = fits.Header.fromfile(stream)
-        except (OSError, EOFError, ValueError, fits.VerifyError):
-            return None
-        start = stream.tell()
-    try:
-        pixels = abs(header["BITPIX"]) // 8
-        for axis in range(header["NAXIS"]):
-            pixels *= header[f"NAXIS{axis + 1}"]
-    except KeyError:
-        return None
-    expected = start + -(-pixels // _BLOCK) * _BLOCK
-    return header if path.stat().st_size >= expected else None
+        while end < size:
+            stream.seek(end)
+            try:
+                headers.append(fits.Header.fromfile(stream))
+                end = stream.tell() + _data_size(headers[-1])
+            except (OSError, EOFError, ValueError, TypeError, KeyError, fits.VerifyError):
+                return headers, False
+    return headers, len(headers) > 0 and end == size
+
+
+def _data_size(header):
+    """Return the bytes of the data that follow a header: FITS standard 4.0, sections 3.3.2 and 4.4.1.2."""
+    axes = [header[f"NAXIS{axis + 1}"] for axis in range(header["NAXIS"])]
+    values = header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + math.prod(axes)) if axes else 0
+    size = abs(header["BITPIX"]) // 8 * values
+    return max(0, -(-size // _BLOCK) * _BLOCK)

@@ -7,7 +7,13 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["SMALLEST", "check_plate_scale", "observable"]
+__all__ = ["PLATE_SCALE", "SMALLEST", "check_plate_scale", "observable"]
+
+# Arcsec per pixel of the camera, and by how much headers differ from it.
+PLATE_SCALE, _PLATE_SCALE_TOLERANCE = 0.504, 0.01
+_NATIVE = (
+    "use the native HMI data, or regrid with smap.reproject_to where the Map was only resampled, never to undo binning"
+)
 
 # Pixels along the shorter side: below, a network sees mostly its own padding.
 SMALLEST = 32
@@ -51,18 +57,17 @@ def observable(smap):
     return kind
 
 
-def check_plate_scale(smap, expected, tolerance):
+def check_plate_scale(smap, expected=PLATE_SCALE, tolerance=_PLATE_SCALE_TOLERANCE, *, advice=_NATIVE):
     """Raise ValueError unless pixels are squares of `expected` arcsec, within a relative `tolerance`."""
     scale = [axis.to_value(u.arcsec / u.pix) for axis in smap.scale]
     matrix = np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None]
     sides = np.hypot(*matrix)
     skew = abs(matrix[:, 0] @ matrix[:, 1]) / (sides[0] * sides[1]) if sides.all() else np.inf
-    if np.any(np.abs(sides / expected - 1) > tolerance) or skew > tolerance:
+    if not (np.all(np.abs(sides / expected - 1) <= tolerance) and skew <= tolerance):
         shape = "" if skew <= tolerance else f" (skewed: their sides are not at right angles, cosine {skew:.3g})"
         _refuse(
-            f"the pixels are {sides[0]:.4f} x {sides[1]:.4f} arcsec{shape}, the network expects {expected} arcsec "
-            f"within {tolerance:.1%}: use the native HMI data, or regrid with smap.reproject_to where the Map was "
-            "only resampled, never to undo binning"
+            f"the pixels are {sides[0]:.4f} x {sides[1]:.4f} arcsec{shape}, expected {expected} arcsec "
+            f"within {tolerance:.1%}: {advice}"
         )
 
 

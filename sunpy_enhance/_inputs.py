@@ -69,9 +69,20 @@ def sources(files, *, progress=False):
         raise TypeError(msg)
     # parfive's Results keep what failed beside what arrived.
     failed = [Source(str(error.url), problem=f"not downloaded: {error.exception}") for error in _errors(files)]
-    if hasattr(files, "__len__"):
-        return [source for one in files for source in _expand(one)] + failed
-    return (source for one in files for source in _expand(one))
+    found = _once(source for one in files for source in _expand(one))
+    return [*found, *failed] if hasattr(files, "__len__") else found
+
+
+def _once(found):
+    """Leave out a file that was named before: by its path, or by a pattern or a folder."""
+    seen = set()
+    for source in found:
+        # A link of another name has an output of its own.
+        file = source.path and (os.path.realpath(source.path), source.stem)
+        if file not in seen:
+            yield source
+        if file:
+            seen.add(file)
 
 
 def _answer_of_fido(files, progress):
@@ -106,6 +117,9 @@ def _expand(one):
 
 
 def _paths(text):
+    if not os.fspath(text):  # for pathlib, the current folder
+        yield Source("", problem="the file's name is empty: give a path, a pattern or a folder")
+        return
     path = Path(text).expanduser()
     if path.is_dir():
         found = sorted(one for one in path.iterdir() if _SUFFIX.search(one.name) and one.is_file())

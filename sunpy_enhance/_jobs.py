@@ -10,11 +10,12 @@ import threading
 import time
 from pathlib import Path
 
-from ._files import complete_file, read_complete_header, read_map, write_map
+from ._files import complete_file, read_headers, read_map, write_map
 from ._inputs import Source
 from ._network import load_network
 from .enhance import enhance_map
 from .models import choices, model_for, resolve
+from .uncertainty import has_sigma
 
 __all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
 
@@ -89,17 +90,15 @@ def _do(job):
         raise FileNotFoundError(source.problem)
     made_of = _sha256(source)
     with_options = options_text(job.options)
+    picture = job.output.with_suffix(".png")
     if not job.overwrite:
         header = _of_earlier(job.output, job.model, made_of, with_options)
-        if header is not None:
-            return Outcome(
-                "skipped",
-                device=header.get("ENHDEV", ""),
-                residual=header.get("ENHRESID", math.nan),
-                unit=header.get("BUNIT", ""),
-                message="done before",
-            )
-    smap = read_map(source.path) if source.smap is None else source.smap
+        if header is not None and ("ENHRESID" in header or not job.residual):
+            return _skipped(job, header, picture)
+        if job.pictures and picture.exists() and not job.output.exists():
+            msg = f"{picture} exists and no output of sunpy_enhance is beside it: move it away, or overwrite it"
+            raise FileExistsError(msg)
+    smap = _read(source)
     with _COMPUTING, _without_a_line_for_each():
         enhanced = enhance_map(smap, model=job.model, device=job.device, **job.options)
     enhanced.meta["enhinsha"] = made_of
@@ -109,15 +108,11 @@ def _do(job):
         card = load_network(model_for(smap, job.model), job.device).card
         with _COMPUTING:
             residual = _residual(smap, enhanced, card)
-        if math.isfinite(residual):
-            enhanced.meta["enhresid"] = residual
-    if job.pictures:
-        from ._figures import before_after
-
-        # Before the FITS file: where that is, all is done.
-        with complete_file(job.output.with_suffix(".png")) as temporary, _DRAWING:
-            before_after(smap, enhanced, temporary)
+        # A FITS header has no number for NaN, and without the keyword it would be made again each time.
+        enhanced.meta["enhresid"] = residual if math.isfinite(residual) else "nan"
     write_map(enhanced, job.output)
+    if job.pictures:  # after the FITS file, which tells whose picture it is
+        _draw(smap, enhanced, picture)
     return Outcome(
         "enhanced",
         device=enhanced.meta["enhdev"],
@@ -125,6 +120,32 @@ def _do(job):
         unit=str(enhanced.meta.get("bunit", "")),
         message=_describe(enhanced),
     )
+
+
+def _skipped(job, header, picture):
+    """Return the outcome of what is done; what is missing of it is a picture at most."""
+    message = "done before"
+    if job.pictures and not picture.exists():
+        _draw(_read(job.source), read_map(job.output), picture)
+        message = "done before, its picture is new"
+    return Outcome(
+        "skipped",
+        device=header.get("ENHDEV", ""),
+        residual=float(header.get("ENHRESID", math.nan)),
+        unit=header.get("BUNIT", ""),
+        message=message,
+    )
+
+
+def _read(source):
+    return read_map(source.path) if source.smap is None else source.smap
+
+
+def _draw(smap, enhanced, picture):
+    from ._figures import before_after
+
+    with complete_file(picture) as temporary, _DRAWING:
+        before_after(smap, enhanced, temporary)
 
 
 @contextlib.contextmanager
@@ -168,7 +189,7 @@ def _sha256(source):
     digest = hashlib.sha256(data.view(np.uint8).reshape(-1))
     digest.update(repr((data.shape, data.dtype.str, sorted(source.smap.meta.items()))).encode())
     if source.smap.mask is not None:
-        digest.update(np.packbits(source.smap.mask).tobytes())
+        digest.update(np.packbits(np.asarray(source.smap.mask)).tobytes())
     return digest.hexdigest()
 
 
@@ -182,14 +203,15 @@ def _of_earlier(output, model, made_of, with_options):
     """
     if not output.exists():
         return None
-    header = read_complete_header(output)
-    if header is None:
+    headers, _ = read_headers(output)
+    if not headers:
         with output.open("rb") as stream:
             beginning = stream.read(9)
         if beginning and beginning != b"SIMPLE  =":
             msg = f"{output} exists and is no FITS file: move it away, or overwrite it"
             raise FileExistsError(msg)
         return None  # broken
+    header = headers[0]
     if "ENHSHA" not in header:
         msg = f"{output} exists and was not made by sunpy_enhance: move it away, or overwrite it"
         raise FileExistsError(msg)
@@ -200,8 +222,11 @@ def _of_earlier(output, model, made_of, with_options):
 
 def made_by(output, model):
     """Return the header of a complete output if the network that made it is that of a name now, else None."""
-    header = read_complete_header(output) if output.exists() else None
-    if header is None:
+    headers, complete = read_headers(output) if output.exists() else ([], False)
+    if not complete:
+        return None
+    header = headers[0]
+    if "uncertainty=True" in str(header.get("ENHARGS")) and not has_sigma(headers):
         return None
     names = choices(model)
     # Of several the one that made it: the input, and so its observable, is the same.

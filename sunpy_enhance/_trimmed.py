@@ -2,8 +2,8 @@
 
 onnxruntime computes all of a graph, whatever a run fetches (measured with 1.31: ``only_execute_path_to_fetches``
 changes nothing), and pads as the graph says, whether or not anything of the border is wanted. So what only sigma needs
-is taken out of the file before the session starts: it is a fifth of the time; and the reflections at the borders are,
-for tiles that lie inside: a fifth of the time of the paper's network.
+is taken out of the file before the session starts, a third of the time or more; and so are the reflections at the
+borders for tiles that lie inside, a fifth of the time of the paper's network.
 """
 
 from ._protobuf import encoded, fields, strings

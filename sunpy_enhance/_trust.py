@@ -60,13 +60,15 @@ class Flags:
     def warn(self, calibration, card, limb):
         """Warn of what a user of a Map of the disk would not expect to be flagged, with its share of the disk.
 
-        That is every pixel that is missing or outside the range where the network was validated, and the limb where
-        more of the Map is there than of a full disk.
+        That is every pixel that is missing or outside the range where the Map is enhanced, and the limb where more of
+        the Map is there than of a full disk.
         """
         disk = calibration.mu > 0
         area = np.count_nonzero(disk)
-        inside = disk & (calibration.mu >= card.mu_validated)
-        beyond = (area - np.count_nonzero(inside)) / area
+        validated = disk & (calibration.mu >= card.mu_validated)
+        beyond = (area - np.count_nonzero(validated)) / area
+        # Whoever asks for the limb as well wants to know what is wrong there.
+        inside = disk if limb == "enhance" else validated
         told = {
             f"beyond mu = {card.mu_validated:g}, the smallest that was validated": beyond,
             "missing, or seen by the network beside a missing pixel": np.count_nonzero(self.missing & inside) / area,

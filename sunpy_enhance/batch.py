@@ -6,13 +6,13 @@ import inspect
 import numbers
 from pathlib import Path
 
+import numpy as np
+
 from ._files import discard_leftovers
 from ._inputs import ENDING, sources
 from ._jobs import Job, Outcome, attempt
-from ._network import check_device
-from .enhance import enhance_map
+from .enhance import _check_options, enhance_map
 from .models import choices, resolve
-from .photometry import LIMBS
 
 __all__ = ["enhance_files", "enhance_sequence"]
 
@@ -38,14 +38,16 @@ def enhance_files(
 
     An output has its final name only when all of it is on the disk. Called again, after a crash or with more files,
     what is done is found and skipped: an output that is complete and whose header names the same network, the same
-    input and the same options. Other outputs of this function are made again.
+    input and the same options, with the uncertainty, the residual and the picture if they are asked for. Other outputs
+    of this function are made again; where only the picture is missing, it is drawn.
 
     Parameters
     ----------
     files : path, str, sunpy.map.GenericMap, answer of Fido, or iterable of paths, globs, folders and Maps
         FITS files; patterns such as ``"hmi/*.fits"``; folders, of which all FITS files are taken; what
         `sunpy.net.Fido` has found (it is downloaded) or downloaded; Maps. Of patterns and folders, files named
-        ``*_enhanced.fits`` are left out. An iterator is asked for the next one only when a worker is free.
+        ``*_enhanced.fits`` are left out. A file that is named twice is taken once. An iterator is asked for the next
+        one only when a worker is free.
     outdir : path
         Folder of the outputs, made if it is not there; workers have to see it under the same name. They are called
         ``<input>_enhanced.fits``; those of Maps ``hmi_<measurement>_<date>_<time>_enhanced.fits``.
@@ -60,7 +62,7 @@ def enhance_files(
         See `enhance_map`.
     overwrite : bool
         Make all outputs again, and replace whatever has their names. By default a file that was not made by
-        sunpy_enhance is kept, and its input fails.
+        sunpy_enhance is kept, and its input fails; a PNG counts as made by it where the output is there.
     on_error : {"skip", "raise"}
         What to do when an input cannot be enhanced: go on with the others, or raise its error.
     residual : bool
@@ -85,7 +87,7 @@ def enhance_files(
     TypeError
         Where an argument, or an element of `files`, is of the wrong type, or an option is unknown.
     ValueError
-        Where an option has a value that does not exist.
+        Where an option has a value that it cannot have.
     FileNotFoundError
         Where the model's file does not exist.
     ImportError
@@ -134,10 +136,15 @@ def enhance_sequence(maps, **options):
     **options
         Of `enhance_map`.
 
-    Yields
+    Returns
+    -------
+    iterator of sunpy.map.GenericMap
+        See `enhance_map`, which also says what is raised for each.
+
+    Raises
     ------
-    sunpy.map.GenericMap
-        See `enhance_map`, which also says what is raised.
+    TypeError
+        Where `maps` is one Map, or nothing that has several.
 
     Examples
     --------
@@ -147,8 +154,12 @@ def enhance_sequence(maps, **options):
     >>> [smap.data.shape for smap in enhanced]
     [(128, 128), (128, 128)]
     """
-    for smap in maps:
-        yield enhance_map(smap, **options)
+    from sunpy.map import GenericMap
+
+    if isinstance(maps, GenericMap) or not (hasattr(maps, "__iter__") or hasattr(maps, "__getitem__")):
+        msg = f"maps is a {type(maps).__name__}, expected several Maps: give a list of them, or use enhance_map for one"
+        raise TypeError(msg)
+    return (enhance_map(smap, **options) for smap in maps)
 
 
 def _check(client, workers, model, device, on_error, options):
@@ -162,18 +173,31 @@ def _check(client, workers, model, device, on_error, options):
     if client is not None and workers != 1:
         msg = "both client and workers are given: a client has the workers of its cluster, leave one out"
         raise ValueError(msg)
+    if client is not None:
+        from ._cluster import check_client
+
+        check_client(client)
     if on_error not in _ON_ERROR:
         msg = f"on_error is {on_error!r}, expected one of {', '.join(map(repr, _ON_ERROR))}"
         raise ValueError(msg)
     inspect.signature(enhance_map).bind(None, model=model, device=device, **options)
-    check_device(device)
+    _check_options(options.get("limb", "mask"), options.get("tile_size"), device)
     for name in choices(model):
         resolve(name)
-    if options.get("limb", LIMBS[0]) not in LIMBS:
-        msg = f"limb is {options['limb']!r}, expected one of {', '.join(map(repr, LIMBS))}"
-        raise ValueError(msg)
-    if getattr(options.get("quiet_sun"), "shape", ()) != ():
+    if options.get("quiet_sun") is not None:
+        _check_quiet_sun(options["quiet_sun"])
+
+
+def _check_quiet_sun(given):
+    if isinstance(given, (list, tuple)) or np.ndim(given):
         msg = "quiet_sun is an array, which is the level of one Map: give a number"
+        raise ValueError(msg)
+    level = np.asarray(getattr(given, "value", given))
+    if level.dtype.kind not in "iuf":
+        msg = f"quiet_sun is a {type(given).__name__}, expected a number or a Quantity"
+        raise TypeError(msg)
+    if not (np.isfinite(level) and level > 0):
+        msg = f"quiet_sun is {given}, expected a positive and finite number: a quiet-Sun intensity is"
         raise ValueError(msg)
 
 

@@ -7,6 +7,8 @@ Training writes it, inference reads it, and neither knows anything else of the o
 import dataclasses
 import json
 
+from ._hmi import SMALLEST, check_plate_scale, observable
+
 __all__ = ["ModelCard"]
 
 SCHEMA = 1
@@ -65,8 +67,9 @@ class ModelCard:
         network, "linear" and "bicubic".
     uncertainty : dict or None
         Of a file with the output "sigma", which is calibrated: ``{"coverage": {source: {regime: {"pixels": int,
-        "within_1": float, "within_2": float}}}, "knots": [...], "factors": [...]}``, the parts of the held-out errors
-        within one and two sigma, and the factor of the calibration in the graph at some enhanced values, in `unit`.
+        "within_1": float, "within_2": float}}}, "knots": [...], "factors": [...], "border": [...]}``, the parts of the
+        held-out errors within one and two sigma; the factor of the calibration in the graph at some enhanced values, in
+        `unit`; and the factor, not in the graph, for the outermost input pixels of a frame, from its border inwards.
     input_range : tuple of float or None
         Smallest and largest value of the images that it was trained on, without noise, in `unit`.
     schema : int
@@ -127,6 +130,12 @@ class ModelCard:
             "uncertainty",
             "a table with the coverage by source and regime, or None",
         )
+        border = (self.uncertainty or {}).get("border", [])
+        demand(
+            isinstance(border, list) and all(map(_positive, border)) and 2 * len(border) <= SMALLEST,
+            "uncertainty",
+            "border factors that are positive, for few enough pixels",
+        )
         if self.input_range is not None:
             object.__setattr__(self, "input_range", tuple(self.input_range))  # JSON has lists only
         demand(
@@ -150,8 +159,6 @@ class ModelCard:
             Where it is not of the network's instrument, observable or plate scale, or cannot be
             enhanced at all; the message says what to do.
         """
-        from ._hmi import check_plate_scale, observable
-
         found = observable(smap)
         if found != self.observable:
             msg = f"the Map is a {found} and the network {self.name} enhances a {self.observable}: leave model= out"

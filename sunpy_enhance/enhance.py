@@ -52,7 +52,7 @@ def enhance_map(
         where a pixel is not enhanced, depends on a pixel that had to be filled, or is outside the range of values
         that the network was trained on, and None where there is no such pixel. The uncertainty is NaN there.
         Pixels that are NaN (or BLANK, or infinite) in the input are NaN in the output; off the disk and under
-        the input's mask there is the interpolated input.
+        the input's mask there is the interpolated input, or NaN with ``limb="nan"``.
 
     Raises
     ------

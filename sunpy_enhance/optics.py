@@ -5,12 +5,16 @@ work on bare arrays take plate scales in arcsec per pixel; those that face the u
 """
 
 import copy
+import numbers
 
 import numpy as np
 from scipy import fft, integrate, ndimage, special
 
 import astropy.units as u
 
+from ._arguments import check_map, check_psf
+from ._hmi import PLATE_SCALE, check_plate_scale
+from ._metadata import _PER_PIXEL, _REFERENCE_PIXEL
 from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_card import psf_from_card
 from ._psf_couvidat import CouvidatPSF
@@ -176,7 +180,7 @@ def redegrade(enhanced_map, *, psf=None, target=None):
     Parameters
     ----------
     enhanced_map : `sunpy.map.GenericMap`
-        An output of `sunpy_enhance.enhance_map`: its shape is even on both axes.
+        An output of `sunpy_enhance.enhance_map`: its shape is even on both axes, its pixels are half as wide as HMI's.
     psf, target : PSF, optional
         Of HMI (default `WachterPSF`) and of the telescope whose image `enhanced_map` is (default `AiryPSF`
         of 28 cm).
@@ -188,13 +192,18 @@ def redegrade(enhanced_map, *, psf=None, target=None):
 
     Raises
     ------
+    TypeError
+        Where `enhanced_map` is not a sunpy Map, or `psf` or `target` not a PSF.
     ValueError
-        Where the shape is odd or no pixel is finite.
+        Where the shape is odd, the pixels are not those of an enhanced Map, or none of them is finite.
     """
-    data = enhanced_map.data
+    check_map(enhanced_map=enhanced_map)
+    check_psf(psf=psf, target=target)
+    data = np.asarray(enhanced_map.data)  # of a dask array, once
     if data.ndim != 2 or data.shape[0] % 2 or data.shape[1] % 2:
         msg = f"the Map has shape {data.shape}, expected the even shape of an enhanced Map"
         raise ValueError(msg)
+    check_plate_scale(enhanced_map, PLATE_SCALE / 2, advice="give the output of enhance_map")
     finite = np.isfinite(data)
     if not finite.any():
         msg = "the Map has no finite pixel, expected an enhanced Map"
@@ -209,15 +218,19 @@ def redegrade(enhanced_map, *, psf=None, target=None):
     native[~blocks] = np.nan
 
     meta = copy.deepcopy(enhanced_map.meta)
-    for axis in "12":
-        meta[f"crpix{axis}"] = (meta[f"crpix{axis}"] + 0.5) / 2
-        for key in {f"cdelt{axis}", f"cd1_{axis}", f"cd2_{axis}"} & meta.keys():
-            meta[key] = meta[key] * 2
-    if "r_sun" in meta:
-        meta["r_sun"] = meta["r_sun"] / 2
+    for key, value in meta.items():
+        if not isinstance(value, numbers.Real):
+            continue
+        if _PER_PIXEL.fullmatch(key):
+            meta[key] = 2 * value
+        elif _REFERENCE_PIXEL.fullmatch(key):
+            meta[key] = (value + 0.5) / 2
+        elif key == "r_sun":  # in pixels
+            meta[key] = value / 2
     for key in [key for key in meta if key.startswith("enh")]:
         del meta[key]
     meta["naxis1"], meta["naxis2"] = native.shape[1], native.shape[0]
     told = [meta.get("history"), "sunpy_enhance: degraded again to the resolution of HMI"]
     meta["history"] = "\n".join(filter(None, told))
-    return enhanced_map._new_instance(native, meta, plot_settings=enhanced_map.plot_settings)
+    # The norm is an object: a plot of one Map must not change the other.
+    return enhanced_map._new_instance(native, meta, plot_settings=copy.deepcopy(enhanced_map.plot_settings))

@@ -12,7 +12,7 @@ import astropy.units as u
 from ._geometry import Disk
 from ._metadata import enhanced_meta, versions
 from ._pixels import cubic, dilate, enlarge, fill, invalid, spans
-from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, quiet_level
+from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, limb_darkening, quiet_level
 from ._threads import each_band
 from ._trust import Flags
 
@@ -20,8 +20,9 @@ __all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
 
 LIMBS = ("mask", "enhance", "nan")
 
-# Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design.
-ABOUT_ONE = (0.8, 1.2)
+# Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design; or of
+# one in units of the disk's centre, if limb darkening explains by so much more why they are not 1.
+ABOUT_ONE, EXPLAINED = (0.8, 1.2), 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,8 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
             np.copyto(block, _input(smap, calibration, start, stop, columns), where=enlarge(wanted[:, columns]))
 
     each_band(restore, len(used))
+    if sigma is not None:
+        _widen(sigma, card.uncertainty.get("border", ()), scale)
     mask = enlarge(flagged) if flagged.any() else None
     meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
@@ -183,6 +186,16 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
             warnings.simplefilter("ignore", RuntimeWarning)
         more = {} if sigma is None else {"uncertainty": _uncertainty(sigma)}
         return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask, **more)
+
+
+def _widen(sigma, factors, scale):
+    """Multiply sigma in the outermost input pixels of a frame, in place, by one factor each."""
+    for ring, factor in enumerate(factors):
+        first = scale * ring
+        inside = sigma[first : sigma.shape[0] - first, first : sigma.shape[1] - first]
+        for edge in (slice(None, scale), slice(-scale, None)):
+            inside[edge] *= factor
+            inside[scale:-scale, edge] *= factor
 
 
 def _uncertainty(sigma):
@@ -214,7 +227,10 @@ def _surface(smap, data, disk, mu, measured, given):
     values, mu = _sample(data, mu, measured, step)
     level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
     if ABOUT_ONE[0] <= level <= ABOUT_ONE[1]:
-        return QuietSun("1 by design of the series", 1.0)
+        few = slice(None, None, -(-values.size // 2**16))
+        of_centre = quiet_level(values[few] / limb_darkening(mu[few]))
+        if abs(of_centre - 1) > abs(level - 1) - EXPLAINED:
+            return QuietSun("1 by design of the series", 1.0)
     surface = fit_quiet_sun(values, mu, disk)
     if not surface.level > 0:
         msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
@@ -245,10 +261,13 @@ def _given(smap, given):
             msg = f"quiet_sun is in {given.unit}, the Map in {smap.unit}: give it in a unit that can be converted"
             raise ValueError(msg) from error
     try:
-        level = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array or a Quantity"
-        raise TypeError(msg) from error
+        level = np.array(given)
+    except (TypeError, ValueError):  # a sequence of sequences of different lengths
+        level = np.array(None)
+    if level.dtype.kind not in "iuf":
+        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array of numbers or a Quantity"
+        raise TypeError(msg)
+    level = level.astype(np.float64)
     if level.shape not in ((), smap.data.shape):
         msg = f"quiet_sun has the shape {level.shape}, expected a number or the Map's shape {smap.data.shape}"
         raise ValueError(msg)

@@ -6,8 +6,9 @@ import numpy as np
 
 import astropy.units as u
 
+from ._arguments import check_psf
 from ._geometry import Disk
-from ._hmi import observable
+from ._hmi import check_plate_scale, observable
 from ._metadata import enhanced_meta, versions
 from ._pixels import bilinear, cubic, fill, invalid, rows_of
 
@@ -58,7 +59,7 @@ def richardson_lucy(smap, *, psf=None, iterations=50, upsample="bilinear", signe
     Raises
     ------
     TypeError
-        Where `smap` is not a sunpy Map of real numbers.
+        Where `smap` is not a sunpy Map of real numbers, or `psf` no PSF.
     ValueError
         Where an option is unknown, or the Map cannot be deconvolved, as for `enhance_map`.
 
@@ -81,19 +82,22 @@ def richardson_lucy(smap, *, psf=None, iterations=50, upsample="bilinear", signe
     (128, 128)
     """
     _check(iterations, upsample, signed)
+    check_psf(psf=psf)
     magnetic = observable(smap) == "magnetogram"
+    check_plate_scale(smap)
     if psf is None:
         from .optics import WachterPSF
 
         psf = WachterPSF()
-    bad = invalid(smap.data, smap.meta, smap.mask)
-    image = _filled(smap, bad)
+    data = np.asarray(smap.data)  # of a dask array, once
+    bad = invalid(data, smap.meta, smap.mask)
+    image = _filled(data, bad, smap)
     image = _UPSAMPLE[upsample](rows_of(image, 0, len(image)))
     plate_scale = abs(smap.scale.axis1.to_value(u.arcsec / u.pix)) / 2
     result = deconvolve(
         image, psf, plate_scale, iterations=iterations, signed=signed if magnetic else None, progress=progress
     )
-    result[invalid(smap.data, smap.meta).repeat(2, axis=0).repeat(2, axis=1)] = np.nan
+    result[invalid(data, smap.meta).repeat(2, axis=0).repeat(2, axis=1)] = np.nan
     keywords = {"enhmodel": "richardson-lucy", "enhiter": iterations, "enhups": upsample}
     told = f"sunpy_enhance: Richardson-Lucy, {iterations} iterations after {upsample} interpolation"
     if magnetic:
@@ -172,9 +176,9 @@ def _filter(image, transfer):
     return fft.irfft2(spectrum, s=image.shape, workers=-1, overwrite_x=True)
 
 
-def _filled(smap, bad):
+def _filled(data, bad, smap):
     """Return the data as float32, without a gap."""
-    image = smap.data.astype(np.float32)
+    image = data.astype(np.float32)
     if bad.any():
         on_disk = Disk.of(smap).mu() > 0
         image[bad & ~on_disk] = 0
@@ -191,6 +195,6 @@ def _check(iterations, upsample, signed):
         msg = f"iterations is {iterations!r}, expected a positive integer"
         raise ValueError(msg)
     for name, value, known in (("upsample", upsample, _UPSAMPLE), ("signed", signed, _SIGNED)):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             msg = f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}"
             raise ValueError(msg)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ._arguments import check_map
+
 __all__ = ["read_map", "save_map", "sigma_map"]
 
 _EXTENSION = "UNCERT"
+_SUFFIXES = (".fits", ".fit", ".fts")
 
 
 def sigma_map(enhanced):
@@ -31,11 +34,14 @@ def sigma_map(enhanced):
 
     Raises
     ------
+    TypeError
+        Where it is no Map.
     ValueError
         Where the Map has no uncertainty, or one that is no standard deviation.
     """
     from astropy.nddata import StdDevUncertainty
 
+    check_map(enhanced=enhanced)
     if not isinstance(enhanced.uncertainty, StdDevUncertainty):
         found = type(enhanced.uncertainty).__name__
         msg = f"the Map's uncertainty is {found}, expected StdDevUncertainty: use enhance_map(smap, uncertainty=True)"
@@ -63,12 +69,18 @@ def save_map(enhanced, path, *, overwrite=False):
     ----------
     enhanced : sunpy.map.GenericMap
     path : str or os.PathLike
-        It appears only when it is complete.
+        Its name ends with .fits, .fit or .fts. It appears only when it is complete.
     overwrite : bool, optional
         Replace a file that exists.
 
     Raises
     ------
+    TypeError
+        Where it is no Map.
+    ValueError
+        Where the name is that of another format, or of a compressed file.
+    FileNotFoundError
+        Where there is no such folder.
     FileExistsError
         Where the file exists and is not to be replaced.
 
@@ -80,7 +92,14 @@ def save_map(enhanced, path, *, overwrite=False):
     """
     from ._files import write_map
 
-    path = Path(path)
+    check_map(enhanced=enhanced)
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in _SUFFIXES:
+        msg = f"the file's name is {path.name!r}, expected one that ends with .fits, .fit or .fts: only FITS is written"
+        raise ValueError(msg)
+    if not path.parent.is_dir():
+        msg = f"there is no folder {path.parent}: make it first"
+        raise FileNotFoundError(msg)
     if path.exists() and not overwrite:
         msg = f"{path} exists: give another name, or overwrite=True to replace it"
         raise FileExistsError(msg)
@@ -102,13 +121,13 @@ def read_map(path):
     Raises
     ------
     ValueError
-        Where it is no solar image with a full header, or holds several.
+        Where it is damaged or no FITS file, no solar image with a full header, or holds several.
     FileNotFoundError
         Where there is no such file.
     """
     from ._files import read_map as read
 
-    return read(Path(path))
+    return read(path)
 
 
 def append_sigma(enhanced, path):
@@ -125,6 +144,11 @@ def append_sigma(enhanced, path):
     for key in ("simple", "extend", "history", "comment"):
         header.remove(key, ignore_missing=True, remove_all=True)
     fits.append(path, sigma.data, header)
+
+
+def has_sigma(headers):
+    """Tell whether a FITS file with these headers has the extension ``UNCERT``."""
+    return any(header.get("EXTNAME") == _EXTENSION for header in headers)
 
 
 def with_sigma(maps):

@@ -169,7 +169,7 @@ def write_network(path, observable="continuum", card=True, sigma=False, **change
         ]
         values |= {"tenth": np.float32(0.1), "floor": np.float32(0.01 if continuum else 10.0)}
         ends.append("sigma")
-        this = dataclasses.replace(this, uncertainty={"coverage": {}})
+        this = dataclasses.replace(this, uncertainty=this.uncertainty or {"coverage": {}})
     if padding == "own":
         values["pads"] = np.array([0, 0, 2, 2, 0, 0, 2, 2], dtype=np.int64)
     graph = helper.make_graph(

@@ -1,5 +1,6 @@
 """Many Maps: what is done, skipped and refused, in this process and in workers that are killed."""
 
+import importlib.util
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,8 @@ from sunpy_enhance.published import published_names
 
 QUIET = {"device": "cpu", "progress": False}
 SHAPE = (40, 44)
+
+ignore_flags = pytest.mark.filterwarnings("ignore:of the solar disk in this Map")
 
 
 def write_inputs(folder, number, observable="continuum"):
@@ -132,6 +135,37 @@ def test_broken_outputs_are_made_again(length, inputs, out, model):
     check_outputs(inputs, out, model)
 
 
+@pytest.mark.parametrize("cut", ["in the extension", "between the two", "in the header of the extension"])
+def test_an_output_without_all_of_its_uncertainty_is_made_again(cut, inputs, out, tmp_path):
+    model = write_network(tmp_path / "sigma.onnx", sigma=True)
+
+    def run():
+        return statuses(enhance_files(inputs[:1], out, model=model, uncertainty=True, **QUIET))
+
+    assert run() == ["enhanced"]
+    (path,) = out.iterdir()
+    with fits.open(path) as hdus:
+        place = hdus[1].fileinfo()
+    whole = path.read_bytes()
+    lengths = {"in the extension": place["datLoc"] + 2880, "between the two": place["hdrLoc"]}
+    path.write_bytes(whole[: lengths.get(cut, place["hdrLoc"] + 2880)])
+    assert run() == ["enhanced"]
+    assert path.read_bytes()[place["datLoc"] :] == whole[place["datLoc"] :]
+    assert run() == ["skipped"]
+
+
+def test_headers_end_where_the_file_does(tmp_path):
+    path = tmp_path / "x.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((4, 4))), fits.ImageHDU()]).writeto(path)
+    whole = path.read_bytes()
+    headers, complete = _files.read_headers(path)
+    assert ([header["NAXIS"] for header in headers], complete) == ([0, 2, 0], True)
+    for broken, number in [(whole[:-1], 2), (whole[:6000], 2), (whole[:3000], 1), (whole + b"more", 3), (b"", 0)]:
+        path.write_bytes(broken)
+        headers, complete = _files.read_headers(path)
+        assert (len(headers), complete) == (number, False)
+
+
 def test_foreign_files_are_kept(inputs, out, model):
     out.mkdir()
     note, image = (out / f"{path.stem}_enhanced.fits" for path in inputs[:2])
@@ -144,6 +178,9 @@ def test_foreign_files_are_kept(inputs, out, model):
     assert "not made by sunpy_enhance" in table["message"][1]
     assert list(table["output"])[:2] == ["", ""]
     assert (note.read_text(), image.read_bytes()) == ("precious", before)
+    image.write_bytes(before[:-2880])  # damaged, and still not ours
+    assert statuses(enhance_files(inputs[1], out, model=model, **QUIET)) == ["failed"]
+    assert image.read_bytes() == before[:-2880]
     assert statuses(enhance_files(inputs, out, model=model, overwrite=True, **QUIET)) == 3 * ["enhanced"]
 
 
@@ -177,6 +214,51 @@ def test_pictures(inputs, out, model):
     assert {path.suffix for path in out.iterdir()} == {".fits", ".png"}
 
 
+def test_what_is_asked_for_later_is_made(inputs, out, model):
+    def run(**options):
+        (row,) = enhance_files(inputs[:1], out, model=model, **options, **QUIET)
+        return row["status"], np.isfinite(row["residual"]), len(list(out.glob("*.png")))
+
+    assert run() == ("enhanced", False, 0)
+    output = next(out.iterdir())
+    before = output.read_bytes()
+    assert run(pictures=True) == ("skipped", False, 1)  # of the output that is there
+    assert output.read_bytes() == before
+    assert run(residual=True) == ("enhanced", True, 1)
+    assert run(residual=True, pictures=True) == ("skipped", True, 1)
+
+
+@ignore_flags
+def test_a_residual_of_no_pixels_is_asked_for_once(out, shipped):
+    smap = make_map(data=np.full(SHAPE, 5e4, np.float32), mask=np.ones(SHAPE, bool) ^ np.eye(*SHAPE, dtype=bool))
+    for status in ("enhanced", "skipped"):
+        table = enhance_files(smap, out, residual=True, **QUIET)
+        assert statuses(table) == [status], table["message"]
+        assert np.isnan(table["residual"][0])
+
+
+def test_pictures_of_others_are_kept(inputs, out, model):
+    out.mkdir()
+    picture = out / f"{inputs[0].stem}_enhanced.png"
+    picture.write_text("precious")
+    table = enhance_files(inputs[:1], out, model=model, pictures=True, **QUIET)
+    assert statuses(table) == ["failed"]
+    assert "no output of sunpy_enhance is beside it" in table["message"][0]
+    assert [path.read_text() for path in out.iterdir()] == ["precious"]
+    assert statuses(enhance_files(inputs[:1], out, model=model, pictures=True, overwrite=True, **QUIET)) == ["enhanced"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    # Of an output that is made again, so is the picture.
+    table = enhance_files(inputs[:1], out, model=model, pictures=True, limb="nan", **QUIET)
+    assert statuses(table) == ["enhanced"]
+
+
+def test_no_picture_without_its_output(inputs, out, model):
+    (out / f"{inputs[0].stem}_enhanced.fits").mkdir(parents=True)
+    table = enhance_files(inputs[:1], out, model=model, pictures=True, overwrite=True, **QUIET)
+    assert statuses(table) == ["failed"]
+    assert [path.suffix for path in out.iterdir()] == [".fits"]
+
+
 # -- What the inputs may be -------------------------------------------------------------------------------------------
 
 
@@ -197,6 +279,45 @@ def test_inputs_of_one_name_do_not_share_an_output(inputs, out, model, tmp_path)
     assert statuses(table) == ["enhanced", "failed"]
     assert "output of another input" in table["message"][1]
     check_outputs(inputs[:1], out, model)
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_a_file_named_twice_is_taken_once(kind, inputs, out, model):
+    folder = inputs[0].parent
+    named = [inputs[1], folder / "*.fits", folder / ".." / folder.name / inputs[0].name, folder, inputs[1]]
+    table = enhance_files(kind(named), out, model=model, **QUIET)
+    assert [Path(name).name for name in table["input"]] == [inputs[i].name for i in (1, 0, 2)]
+    assert statuses(table) == 3 * ["enhanced"]
+
+
+def test_a_link_of_another_name_is_another_input(inputs, out, model):
+    link = inputs[0].with_name("a.fits")
+    try:
+        link.symlink_to(inputs[0])
+    except OSError:
+        pytest.skip("no links here")
+    table = enhance_files([link, inputs[0]], out, model=model, **QUIET)
+    assert statuses(table) == 2 * ["enhanced"]
+
+
+def test_an_empty_name_is_not_the_current_folder(inputs, out, model, monkeypatch):
+    monkeypatch.chdir(inputs[0].parent)
+    table = enhance_files(["", inputs[0]], out, model=model, **QUIET)
+    assert statuses(table) == ["failed", "enhanced"]
+    assert "name is empty" in table["message"][0]
+
+
+@ignore_flags
+def test_masks_of_dask(out, model):
+    da = pytest.importorskip("dask.array")
+    mask = np.zeros(SHAPE, bool)
+    mask[3, 4] = True
+    smap = make_map(data=np.full(SHAPE, 5e4, np.float32), mask=da.from_array(mask))
+    for status in ("enhanced", "skipped"):
+        table = enhance_files(smap, out, model=model, **QUIET)
+        assert statuses(table) == [status], table["message"]
+    again = make_map(data=np.full(SHAPE, 5e4, np.float32), mask=mask)
+    assert statuses(enhance_files(again, out, model=model, **QUIET)) == ["skipped"]
 
 
 def test_maps(out, model):
@@ -247,12 +368,22 @@ def test_what_is_wrong_with_every_file_is_raised_at_once(inputs, out, model):
         ({"model": "nothing.onnx"}, FileNotFoundError),
         ({"limb": "sharp"}, ValueError),
         ({"sharpness": 2}, TypeError),
+        ({"tile_size": 3}, ValueError),
+        ({"tile_size": "a"}, TypeError),
         ({"quiet_sun": np.ones(SHAPE)}, ValueError),
+        ({"quiet_sun": [1, 2]}, ValueError),
+        ({"quiet_sun": [1, [2, 3]]}, ValueError),
+        ({"quiet_sun": -1 * u.DN / u.s}, ValueError),
+        ({"quiet_sun": np.nan}, ValueError),
+        ({"quiet_sun": "a"}, TypeError),
     ]:
         with pytest.raises(error):
             enhance_files(inputs, out, **{"model": model, "progress": False} | wrong)
     with pytest.raises(TypeError, match="cannot enhance a int"):
         enhance_files([1], out, **QUIET)
+    if importlib.util.find_spec("distributed"):
+        with pytest.raises(TypeError, match=r"client is a int, expected a distributed\.Client"):
+            enhance_files(inputs, out, client=3, **QUIET)
     with pytest.raises(TypeError, match="files is a int"):
         enhance_files(1, out, **QUIET)
     assert not out.exists() or not list(out.iterdir())
@@ -274,6 +405,12 @@ def test_sequences_keep_their_order_and_are_lazy(model):
     assert [one.data.mean() for one in results] == pytest.approx([5e4, 5.1e4])
     sequence = sunpy.map.Map(list(maps()), sequence=True, sortby=None)
     assert [one.data.mean() for one in enhance_sequence(sequence, model=model)] == pytest.approx([5.2e4, 5e4, 5.1e4])
+
+
+def test_one_map_is_no_sequence():
+    for one in (make_map(), 3):
+        with pytest.raises(TypeError, match=f"maps is a {type(one).__name__}, expected several Maps"):
+            enhance_sequence(one)
 
 
 # -- What is killed ---------------------------------------------------------------------------------------------------
@@ -342,7 +479,9 @@ def test_a_killed_run_is_finished_by_the_next(processes, tmp_path, out, model):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         for path in out.glob("*.fits"):  # whatever has its final name is complete
-            assert _files.read_complete_header(path)["ENHINSHA"]
+            headers, complete = _files.read_headers(path)
+            assert complete
+            assert headers[0]["ENHINSHA"]
     assert list(out.glob(".*.part"))  # or the test has tested nothing
     table = enhance_files(inputs, out, model=model, **QUIET)
     assert set(statuses(table)[:2]) == {"skipped"}
@@ -378,7 +517,7 @@ def test_workers_do_as_this_process_does(client, tmp_path, out, model):
     assert list(table["input"])[:6] == list(map(str, inputs))
     check_outputs(inputs, out, model)
     assert statuses(enhance_files(inputs, out, client=client, model=model, **QUIET)) == 6 * ["skipped"]
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(ValueError, match="broken.fits is damaged, or no FITS file"):
         enhance_files([broken], out, client=client, model=model, on_error="raise", **QUIET)
 
     def sessions(dask_worker):

@@ -53,6 +53,8 @@ def test_unreadable(text, message):
         ("border", "zeros"),
         ("uncertainty", {"sources": {}}),
         ("uncertainty", "small"),
+        ("uncertainty", {"coverage": {}, "border": [1.5, 0.0]}),
+        ("uncertainty", {"coverage": {}, "border": [1.5] * 17}),
         ("input_range", (1.0,)),
         ("input_range", (1.0, 0.5)),
     ],

@@ -5,6 +5,7 @@ import pytest
 from conftest import make_map, write_network
 
 from astropy.io import fits
+from astropy.table import QTable
 
 import sunpy.map
 
@@ -99,6 +100,38 @@ def test_unknown_options_are_refused(capsys):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("number", ["-1", "0", "2.5", "many"])
+def test_numbers_below_one_are_refused(number, capsys):
+    fetch = ["fetch", "--start", "2024-05-01", "--end", "2024-05-02", "--series", "hmi.M_45s"]
+    for arguments in (
+        ["run", "x.fits", f"--workers={number}"],
+        [*fetch, f"--workers={number}"],
+        [*fetch, f"--piece={number}"],
+        ["benchmark", f"--patches={number}"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        assert f"it is '{number}', expected a whole number, 1 or more" in capsys.readouterr().err
+
+
+def test_the_table_has_its_folder_made(files, tmp_path):
+    table = tmp_path / "not" / "there" / "table.ecsv"
+    out = str(tmp_path / "out")
+    assert main(["run", str(files[0]), "--outdir", out, "--no-pictures", "--table", str(table)]) == 0
+    assert list(QTable.read(table)["status"]) == ["enhanced"]
+    assert [path.name for path in table.parent.iterdir()] == ["table.ecsv"]
+
+
+def test_a_table_that_cannot_be_written_stops_before_the_work(files, tmp_path, capsys):
+    out = tmp_path / "out"
+    fetch = ["fetch", "--start", "2024-05-01", "--end", "2024-05-02", "--series", "hmi.M_45s"]
+    for arguments in (["run", str(files[0])], fetch):
+        assert main([*arguments, "--outdir", str(out), "--table", str(tmp_path)]) == 1
+        assert f"--table is the folder {tmp_path}, expected the name of a file" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -85,6 +85,9 @@ def test_pieces_cover_the_period_once():
     assert (pieces[1][0] - pieces[0][1]).to_value(u.s) == pytest.approx(1)
     assert len(request(60).pieces(80)) == 1
     assert len(request(60, cadence=900 * u.s).pieces(2)) == 2
+    for number in (0, -3):
+        with pytest.raises(ValueError, match=f"a piece has {number} images, expected 1 or more"):
+            request().pieces(number)
 
 
 @pytest.mark.parametrize(
@@ -240,6 +243,9 @@ def test_jsoc_from_search_to_table(server, shipped, tmp_path, capsys):
     assert main(command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20")) == 0
     assert len(server.exports) == 3
     assert len(QTable.read(out / "fetched.ecsv")) == 6
+    # With the residual, which no output has.
+    assert main(command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20", "--residual")) == 0
+    assert np.isfinite(QTable.read(out / "fetched.ecsv")["residual"]).all()
 
 
 def test_originals_are_deleted_once_they_are_enhanced(server, shipped, tmp_path):

@@ -9,6 +9,7 @@ from scipy import integrate, ndimage, special
 
 import astropy.units as u
 
+import sunpy.map
 from sunpy.util.exceptions import SunpyUserWarning
 
 from sunpy_enhance import enhance_map
@@ -181,5 +182,45 @@ def test_redegrading_keeps_nan_where_it_was():
 def test_redegrade_refuses_what_is_not_enhanced():
     with pytest.raises(ValueError, match="even shape"):
         redegrade(make_map("continuum", (41, 40)))
+    fine = {"cdelt1": 0.252, "cdelt2": 0.252}
     with pytest.raises(ValueError, match="no finite pixel"):
-        redegrade(make_map("continuum", data=np.full((40, 40), np.nan, np.float32)))
+        redegrade(make_map("continuum", data=np.full((40, 40), np.nan, np.float32), **fine))
+    with pytest.raises(ValueError, match="0.5040 x 0.5040 arcsec, expected 0.252 arcsec .*output of enhance_map"):
+        redegrade(make_map("continuum", (40, 40)))
+    with pytest.raises(ValueError, match="0.2520 x 0.3000 arcsec"):
+        redegrade(make_map("continuum", (40, 40), cdelt1=0.252, cdelt2=0.3, crota2=0.0))
+    with pytest.raises(TypeError, match="enhanced_map is a ndarray, expected a sunpy Map"):
+        redegrade(np.ones((40, 40)))
+    for argument in ("psf", "target"):
+        with pytest.raises(TypeError, match=f"{argument} is a str, expected a PSF"):
+            redegrade(make_map("continuum", (40, 40), **fine), **{argument: "airy"})
+
+
+def test_redegrading_undoes_the_whole_header():
+    """Every description of the pixels, the alternate one and a CD matrix included; and where there is none."""
+    alternate = {"crpix1a": 7.0, "crpix2a": 9.0, "cdelt1a": 0.1, "cdelt2a": 0.2, "cd1_1a": 0.3}
+    turned = {
+        "crota2": None,
+        "cdelt1": None,
+        "cdelt2": None,
+        "cd1_1": 0.504,
+        "cd1_2": 0.0,
+        "cd2_1": 0.0,
+        "cd2_2": 0.504,
+    }
+    smap = make_map("continuum", (40, 50), **alternate, **turned)
+    enhanced = enhance_map(smap)
+    again = redegrade(enhanced)
+    for key in (*alternate, "crpix1", "crpix2", "cd1_1", "cd2_2", "r_sun", "naxis1", "naxis2"):
+        assert again.meta[key] == pytest.approx(smap.meta[key]), key
+    meta = {key: value for key, value in enhanced.meta.items() if not key.startswith("crpix")}
+    bare = sunpy.map.Map(enhanced.data, meta)  # for SunPy the reference pixel is then in the centre
+    one, two = (m.wcs.pixel_to_world(*corner) for m, corner in ((bare, (0.5, 0.5)), (redegrade(bare), (0, 0))))
+    assert one.separation(two) < 1e-6 * u.arcsec
+
+
+def test_a_plot_of_the_redegraded_map_changes_no_other():
+    enhanced = enhance_map(make_map("magnetogram"))
+    before = enhanced.plot_settings["norm"].vmax
+    redegrade(enhanced).plot_settings["norm"].vmax = 1.5 * before
+    assert enhanced.plot_settings["norm"].vmax == before

@@ -22,6 +22,30 @@ def test_about_one_is_one_by_design(bunit):
     np.testing.assert_array_equal(image, smap.data)
 
 
+@pytest.mark.parametrize("longitude", [0.0, 500.0, 800.0])
+def test_units_of_the_disk_centre_are_not_flat(longitude):
+    """Where the quiet Sun is 1 at disk centre only, the limb darkening is still in the Map."""
+    quiet = granulation((80, 70))
+    shape = limb_darkening(Disk.of(make_map("continuum", data=quiet, crval1=longitude)).mu())
+    image, _ = to_network(make_map("noLimbDark", data=quiet * shape, crval1=longitude), CARD)
+    np.testing.assert_allclose(image, quiet, rtol=0.02)
+    # And where it is 1 everywhere, a few per cent off are no limb darkening.
+    for level in (0.97, 1.0, 1.03):
+        image, _ = to_network(make_map("noLimbDark", data=level * quiet, crval1=longitude), CARD)
+        np.testing.assert_allclose(image, level * quiet, rtol=1e-6)
+
+
+def test_a_whole_disk_in_units_of_its_centre():
+    mu = Disk.of(make_map("continuum", (300, 300), **small_disk())).mu()
+    quiet = granulation(mu.shape)
+    image, calibration = to_network(make_map("noLimbDark", data=quiet * limb_darkening(mu), **small_disk()), CARD)
+    assert calibration.quiet_sun.source == "fitted"
+    inside = mu > 0.2
+    np.testing.assert_allclose(image[inside], quiet[inside], rtol=0.02)
+    image, calibration = to_network(make_map("noLimbDark", data=quiet, **small_disk()), CARD)
+    assert calibration.quiet_sun.level == 1.0
+
+
 def test_cutout_is_divided_by_the_published_shape():
     quiet = 4.7e4 * granulation((80, 70))
     smap = make_map("continuum", data=quiet, crval1=800.0, crval2=-200.0)
@@ -134,6 +158,9 @@ def test_given_array_is_not_kept():
         (np.ones(3), ValueError, r"shape \(3,\)"),
         (3 * u.G, ValueError, "in G, the Map in DN / s"),
         ("bright", TypeError, "quiet_sun is a str"),
+        ("55000", TypeError, "quiet_sun is a str"),
+        (True, TypeError, "quiet_sun is a bool"),
+        ([[1, 2], [3]], TypeError, "quiet_sun is a list"),
         (object(), TypeError, "quiet_sun is a object"),
     ],
 )

@@ -99,9 +99,15 @@ def test_gaps_come_back_and_the_sky_stays_dark():
         ({"iterations": 0}, "iterations is 0, expected a positive integer"),
         ({"iterations": 2.5}, "iterations is 2.5"),
         ({"upsample": "nearest"}, "upsample is 'nearest', expected one of 'bilinear', 'cubic'"),
+        ({"upsample": []}, r"upsample is \[\], expected one of"),
         ({"signed": "abs"}, "signed is 'abs', expected one of 'offset', 'split'"),
     ],
 )
 def test_unknown_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         richardson_lucy(make_map(), **options)
+
+
+def test_a_name_is_no_psf():
+    with pytest.raises(TypeError, match="psf is a str, expected a PSF"):
+        richardson_lucy(make_map(), psf="wachter")

@@ -65,3 +65,14 @@ def test_a_full_disk_is_no_surprise_but_a_map_of_the_limb_is(networks):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         enhance_map(limb, model=networks["continuum"], quiet_sun=5e4, limb="enhance")  # it was asked for
+
+
+def test_what_is_missing_at_the_limb_is_told_where_the_limb_is_enhanced(networks):
+    limb = make_map("continuum", (64, 64), crval1=950.0, crota2=0.0)
+    mu = Disk.of(limb).mu()
+    data = limb.data.copy()
+    data[mu < 0.15] = np.nan
+    limb = make_map("continuum", data=data, crval1=950.0, crota2=0.0)
+    with pytest.warns(SunpyUserWarning, match=r"% missing, or seen by the network beside a missing pixel"):
+        out = enhance_map(limb, model=networks["continuum"], quiet_sun=5e4, limb="enhance")
+    assert out.mask[blocks((mu > 0) & (mu < 0.15))].all()

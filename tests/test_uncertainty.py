@@ -1,6 +1,7 @@
 """One standard deviation for each pixel: in a Map, in a file, and out of it again."""
 
 import dataclasses
+import errno
 
 import numpy as np
 import pytest
@@ -62,6 +63,23 @@ def test_limb_darkening_and_units_carry_over(with_sigma):
     tesla = make_map("magnetogram", data=field.data * 1e-4, bunit="T")
     tesla = enhance_map(tesla, model=with_sigma["magnetogram"], uncertainty=True)
     np.testing.assert_allclose(tesla.uncertainty.array, 1e-4 * gauss.uncertainty.array, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (40, 47)])
+def test_sigma_is_wider_at_the_border_of_a_frame(with_sigma, tmp_path, shape):
+    factors = [2.0, 1.5, 1.0, 1.25]
+    wider = write_network(
+        tmp_path / "b.onnx", "magnetogram", sigma=True, uncertainty={"coverage": {}, "border": factors}
+    )
+    plain, other = (
+        enhance_map(make_map("magnetogram", shape), model=model, uncertainty=True)
+        for model in (with_sigma["magnetogram"], wider)
+    )
+    np.testing.assert_array_equal(other.data, plain.data)
+    y, x = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in shape)
+    ring = np.minimum(y[:, None], x).repeat(2, axis=0).repeat(2, axis=1)
+    expected = np.array([*factors, 1.0])[np.minimum(ring, len(factors))]
+    np.testing.assert_allclose(other.uncertainty.array / plain.uncertainty.array, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("limb", ["mask", "enhance", "nan"])
@@ -157,6 +175,55 @@ def test_file_of_a_map_without_uncertainty_is_sunpy_s(networks, tmp_path):
     save_map(out, tmp_path / "out.fits")
     assert read_map(tmp_path / "out.fits").uncertainty is None
     assert sunpy.map.Map(tmp_path / "out.fits").data.shape == out.data.shape
+
+
+@pytest.mark.parametrize("name", ["out.fits.gz", "out.asdf", "out"])
+def test_only_fits_is_written(enhanced, tmp_path, name):
+    with pytest.raises(ValueError, match=f"name is '{name}', expected one that ends with .fits, .fit or .fts"):
+        save_map(enhanced, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_home_is_found_and_a_missing_folder_named(enhanced, tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    save_map(enhanced, "~/out.FTS")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.FTS"]
+    assert read_map("~/out.FTS").data.shape == enhanced.data.shape
+    with pytest.raises(FileNotFoundError, match="there is no folder .*missing: make it first"):
+        save_map(enhanced, tmp_path / "missing" / "out.fits")
+
+
+def test_what_is_no_map_is_refused(tmp_path):
+    for function in (sigma_map, lambda one: save_map(one, tmp_path / "out.fits")):
+        for wrong in (None, np.ones((4, 4))):
+            with pytest.raises(TypeError, match=f"is a {type(wrong).__name__}, expected a sunpy Map"):
+                function(wrong)
+
+
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+def test_files_that_cannot_be_read(enhanced, tmp_path):
+    for missing in (tmp_path / "none.fits", tmp_path):
+        with pytest.raises(FileNotFoundError, match="there is no file .*: check the path"):
+            read_map(missing)
+    whole, broken = tmp_path / "whole.fits", tmp_path / "broken.fits"
+    save_map(enhanced, whole)
+    for content in (b"", b"not FITS", whole.read_bytes()[:3000], whole.read_bytes()[:-30000]):
+        broken.write_bytes(content)
+        with pytest.raises(ValueError, match=r"broken.fits is damaged, or no FITS file \(.*\): download") as caught:
+            read_map(broken)
+        assert "allow_errors" not in str(caught.value)
+
+
+def test_what_the_system_refuses_stays_what_it_is(enhanced, tmp_path, monkeypatch):
+    save_map(enhanced, tmp_path / "out.fits")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("sunpy.map.map_factory.detect_filetype", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        read_map(tmp_path / "out.fits")
 
 
 # --- a Map of sigma

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sunpy_enhance.cli._options import at_least_one
+
 __all__ = ["add_to"]
 
 
@@ -11,7 +13,7 @@ def add_to(commands):
     parser.add_argument("models", nargs="*", help="names, .onnx files or richardson-lucy; default: all shipped")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the recipes' files; default: the synthetic Sun alone")
     parser.add_argument("--outdir", type=Path, metavar="DIR", help="write tables and figures there; default: nowhere")
-    parser.add_argument("--patches", type=int, default=60, help="of each source; default: 60")
+    parser.add_argument("--patches", type=at_least_one, default=60, help="of each source; default: 60")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--held-out-only", action="store_true", help="leave out conditions unlike the training")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")

@@ -4,9 +4,13 @@ import contextlib
 import os
 from pathlib import Path
 
-from sunpy_enhance.cli.run import add_batch_options, batch_options, client_for, tell
+from sunpy_enhance.cli._options import at_least_one
+from sunpy_enhance.cli.run import add_batch_options, batch_options, client_for, prepare_table, tell
 
 __all__ = ["add_to"]
+
+# Options whose values make another task, of which no piece is done.
+_TASK = ("series", "cadence", "cutout", "track", "model", "limb", "uncertainty", "residual", "no_pictures")
 
 
 def add_to(commands):
@@ -39,7 +43,7 @@ def add_to(commands):
     kept = fetch.add_mutually_exclusive_group()
     kept.add_argument("--keep", action="store_true", help="keep the originals (the default)")
     kept.add_argument("--delete", action="store_true", help="delete each original once it is enhanced")
-    fetch.add_argument("--piece", type=int, default=100, metavar="N", help="images in a piece; default: 100")
+    fetch.add_argument("--piece", type=at_least_one, default=100, metavar="N", help="images in a piece; default: 100")
     add_batch_options(fetch)
     fetch.set_defaults(function=_fetch)
 
@@ -69,8 +73,9 @@ def _fetch(options):
 
     request = _request(options)
     originals = options.originals or options.outdir / "originals"
-    told = {name: getattr(options, name) for name in ("series", "cadence", "cutout", "track", "model", "limb")}
-    record = Record(options.table or options.outdir / "fetched.ecsv", told)
+    path = options.table or options.outdir / "fetched.ecsv"
+    prepare_table(path)
+    record = Record(path, {name: getattr(options, name) for name in _TASK})
     pieces = request.pieces(options.piece)
     missing = [piece for piece in pieces if options.overwrite or not record.has(piece, options.model)]
     if len(missing) < len(pieces):

@@ -3,7 +3,10 @@
 import contextlib
 from pathlib import Path
 
-__all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "tell"]
+from sunpy_enhance._files import complete_file
+from sunpy_enhance.cli._options import at_least_one
+
+__all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "prepare_table", "tell"]
 
 
 def add_to(commands):
@@ -26,7 +29,9 @@ def add_batch_options(parser):
     parser.add_argument("--residual", action="store_true", help="re-degrade each result and compare it with its input")
     parser.add_argument("--table", type=Path, metavar="FILE", help="write what became of each file as ECSV")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine; default: 1")
+    where.add_argument(
+        "--workers", type=at_least_one, default=1, metavar="N", help="processes on this machine; default: 1"
+    )
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
 
 
@@ -45,6 +50,14 @@ def client_for(options):
     return local_client(options.workers) if options.scheduler is None else client_of(options.scheduler)
 
 
+def prepare_table(path):
+    """Make the folder of a table, before the work that the table is about."""
+    if path.is_dir():
+        msg = f"--table is the folder {path}, expected the name of a file: give one in it"
+        raise IsADirectoryError(msg)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def tell(table):
     """Print what became of each file."""
     for row in table[table["status"] != "failed"]:  # of the others it was told when they failed
@@ -58,9 +71,12 @@ def tell(table):
 def _run(options):
     from sunpy_enhance import enhance_files
 
+    if options.table:
+        prepare_table(options.table)
     with client_for(options) as client:
         table = enhance_files(options.files, options.outdir, client=client, **batch_options(options))
     tell(table)
     if options.table:
-        table.write(options.table, format="ascii.ecsv", overwrite=True)
+        with complete_file(options.table) as temporary:
+            table.write(temporary, format="ascii.ecsv", overwrite=True)
     return 1 if (table["status"] == "failed").any() else 0

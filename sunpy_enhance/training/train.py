@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from sunpy_enhance.training.batches import draw_batch
+from sunpy_enhance.training.border import border_factors
 from sunpy_enhance.training.export import export
 from sunpy_enhance.training.loop import optimise
 from sunpy_enhance.training.losses import Loss
@@ -128,6 +130,18 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     return network, linear, evaluate(methods, held_out, noise, seed=seed, **optics)
 
 
+def _border(recipe, network, head, patches):
+    """Return the factors on sigma at the border of a frame."""
+
+    def restore(images):
+        with torch.no_grad():
+            restored = network.restore(torch.from_numpy(images)[:, None])
+            results = restored.phases, head(restored)
+        return [network.constant * functional.pixel_shuffle(result, 2)[:, 0].numpy() for result in results]
+
+    return border_factors(restore, patches, recipe["noise"], halo=network.halo, seed=recipe["seed"])
+
+
 def _input_range(patches, chunk=256):
     """Return the smallest and the largest value of the images, without noise."""
     ends = []
@@ -192,8 +206,13 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
         if recipe["uncertainty"]["steps"]:
             data, held_out = patches
             head = train_head(recipe, network, data, device=_device(device), checkpoint=second, progress=progress)
-            calibrate(recipe, network, head, calibration_patches(recipe, data))
-            uncertainty = {"coverage": coverage(recipe, network, head, held_out), **head.calibration(network.constant)}
+            calibration = calibration_patches(recipe, data)
+            calibrate(recipe, network, head, calibration)
+            uncertainty = {
+                "coverage": coverage(recipe, network, head, held_out),
+                **head.calibration(network.constant),
+                "border": _border(recipe, network, head, calibration),
+            }
         input_range = _input_range(patches[0])
     mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head)
     if head is not None:

@@ -118,20 +118,28 @@ def compare_page(found, figure=None):
     """Draw a `~sunpy_enhance.validation.Comparison`: both images, and one against the other."""
     ours, theirs = found.enhanced.data, found.reference.data
     a, b = theirs[found.used], ours[found.used]
-    low, high = np.percentile(np.concatenate([a, b]), [0.1, 99.9])
+    comparable = found.enhanced.unit == found.reference.unit
+    groups = {"enhanced": b, "reference": a}
+    if comparable:
+        groups = dict.fromkeys(groups, np.concatenate([a, b]))
+    limits = {name: np.percentile(values, [0.1, 99.9]) for name, values in groups.items()}
+    units = {"enhanced": str(found.enhanced.unit or ""), "reference": str(found.reference.unit or "")}
     figure = figure or new_figure((13, 4.4))
     axes = figure.subplots(1, 3)
     for one, data, name in ((axes[0], ours, "enhanced"), (axes[1], theirs, "reference")):
+        low, high = limits[name]
         image = show(one, data, low=low, high=high, title=f"{name}, contrast {found.contrast[name]:.4g}")
         one.set(xlabel="x [pixel]")
-    unit = str(found.enhanced.unit or "")
-    figure.colorbar(image, ax=axes[1], shrink=0.7, label=unit)
-    axes[2].hexbin(a, b, bins="log", extent=(low, high, low, high), gridsize=60, cmap="viridis", mincnt=1)
-    line = np.array([low, high])
-    axes[2].plot(line, line, "k:", label="equal")
+        if name == "reference" or not comparable:
+            figure.colorbar(image, ax=one, shrink=0.7, label=units[name])
+    line, range_ = limits["reference"], limits["enhanced"]
+    axes[2].hexbin(a, b, bins="log", extent=(*line, *range_), gridsize=60, cmap="viridis", mincnt=1)
+    if comparable:
+        axes[2].plot(line, line, "k:", label="equal")
+        axes[2].set_aspect("equal")
     fitted = found.slope * line + found.intercept
     axes[2].plot(line, fitted, "C3", label=f"slope {found.slope:.3f}, correlation {found.correlation:.3f}")
-    axes[2].set(xlabel=f"reference [{unit}]", ylabel=f"enhanced [{unit}]", xlim=(low, high), ylim=(low, high))
-    axes[2].set_aspect("equal")
+    labels = {"xlabel": f"reference [{units['reference']}]", "ylabel": f"enhanced [{units['enhanced']}]"}
+    axes[2].set(**labels, xlim=tuple(line), ylim=tuple(range_))
     axes[2].legend(fontsize="small")
     return figure

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import numbers
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,11 @@ __all__ = ["Benchmark", "benchmark"]
 
 # Input pixels around a patch that a method gets which does not say how many it needs.
 _HALO = 32
+
+_OBSERVABLES = ("continuum", "magnetogram")
+
+# Methods that stand beside those that are given, whatever these are.
+_ADDED = ("bicubic", "continuum-linear", "magnetogram-linear")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +127,8 @@ def benchmark(
         that and its standard deviation; a function may have a ``halo``, the input pixels that it needs around a patch.
         Default: all shipped networks. Bicubic interpolation and the linear filter are always added.
     observable : {"continuum", "magnetogram"}, optional
-        Of which truth; needed for functions. Default: whatever the networks are for.
+        Of which truth; needed for functions. Default: whatever the networks are for. A network that is given has to be
+        for it.
     data : path, optional
         The folder of the files of the recipes ``continuum`` and ``magnetogram``.
     patches : int, optional
@@ -143,7 +150,8 @@ def benchmark(
     Raises
     ------
     ValueError
-        Where a model or an observable is unknown, or a function comes without `observable`.
+        Where a model or an observable is unknown, a function comes without `observable` or a network for another one,
+        two models have one name or one has that of a method that is added, or `patches` or `seed` cannot be used.
     FileNotFoundError
         Where `data` lacks a file of the recipes.
     ImportError
@@ -161,6 +169,8 @@ def benchmark(
     from sunpy_enhance.validation.scenes import Scenes
     from sunpy_enhance.validation.scores import evaluate
 
+    _check_integer("patches", patches, 1)
+    _check_integer("seed", seed, 0)
     rows = []
     for kind, methods in _methods(models, observable, device).items():
         recipe = read_recipe(kind)
@@ -233,35 +243,60 @@ def _richardson_lucy(kind):
     return _Function(restore)
 
 
+def _check_integer(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        msg = f"{name} is {value!r}, expected an integer of at least {least}"
+        raise ValueError(msg)
+
+
+def _named(models):
+    """Return {name: model} of what was given."""
+    if isinstance(models, dict):
+        return models
+    models = [models] if isinstance(models, (str, Path)) else list(models)
+    names = [Path(str(model)).stem for model in models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"two models are called {twice!r}: give models as a dict of names to them"
+        raise ValueError(msg)
+    return dict(zip(names, models, strict=True))
+
+
+def _made(name, model, observable, device):
+    """Return {observable: method} of one model."""
+    from sunpy_enhance._network import load_network
+
+    if isinstance(model, str) and model == "richardson-lucy":
+        return {kind: _richardson_lucy(kind) for kind in ([observable] if observable else _OBSERVABLES)}
+    if callable(model):
+        if observable is None:
+            msg = f"the method {name} is a function: say what it restores with observable="
+            raise ValueError(msg)
+        return {observable: _Function(model)}
+    method = _Trained(load_network(model, device))
+    return {method.network.card.observable: method}
+
+
 def _methods(models, observable, device):
     """Return {observable: {name: method}}, the linear filters last."""
     from sunpy_enhance import available_models
-    from sunpy_enhance._network import load_network
 
-    kinds = ("continuum", "magnetogram")
-    if observable not in (None, *kinds):
+    if observable not in (None, *_OBSERVABLES):
         msg = f"observable is {observable!r}, expected 'continuum' or 'magnetogram'"
         raise ValueError(msg)
-    if isinstance(models, (str, Path)):
-        models = [models]
-    if not isinstance(models, dict):
-        models = {Path(str(model)).stem: model for model in models or available_models()}
     found = {}
-    for name, model in models.items():
-        if isinstance(model, str) and model == "richardson-lucy":
-            for kind in [observable] if observable else kinds:
-                found.setdefault(kind, {})[name] = _richardson_lucy(kind)
-        elif callable(model):
-            if observable is None:
-                msg = f"the method {name} is a function: say what it restores with observable="
+    for name, model in _named(models or list(available_models())).items():
+        for kind, method in _made(name, model, observable, device).items():
+            if name in _ADDED and not (isinstance(method, _Trained) and method.network.card.name == name):
+                msg = f"a method called {name!r} is always added: give yours another name in models"
                 raise ValueError(msg)
-            found.setdefault(observable, {})[name] = _Function(model)
-        else:
-            network = load_network(model, device)
-            if observable in (None, network.card.observable):
-                found.setdefault(network.card.observable, {})[name] = _Trained(network)
+            if observable in (None, kind):
+                found.setdefault(kind, {})[name] = method
+            elif models:
+                msg = f"the network {name} is for {kind}, and observable is {observable!r}: leave one of the two out"
+                raise ValueError(msg)
     for kind, methods in found.items():
         linear = f"{kind}-linear"
         if linear not in methods:
-            methods[linear] = _Trained(load_network(linear, device))
+            methods[linear] = _made(linear, linear, kind, device)[kind]
     return found

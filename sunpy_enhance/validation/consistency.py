@@ -103,7 +103,7 @@ def check(
     model=None,
     psf=None,
     target=None,
-    noise: u.Quantity = None,
+    noise=None,
     quiet_sun=None,
     border: u.arcsec = 8 * u.arcsec,
 ):
@@ -140,10 +140,10 @@ def check(
     Raises
     ------
     TypeError
-        Where `smap` is not a sunpy Map of real numbers.
+        Where `enhanced` is not a sunpy Map, `smap` not one of real numbers, or another argument is of the wrong type.
     ValueError
-        Where the Maps are not of the same frame, nothing is left within the border, or it is not known what made
-        `enhanced`.
+        Where the Maps are not of the same frame, nothing is left within the border, it is not known what made
+        `enhanced`, the network is for another observable, or the noise is not positive or in a unit of another kind.
 
     Examples
     --------
@@ -155,21 +155,30 @@ def check(
     >>> round(float(found.chi_square), 1)
     1.1
     """
+    from sunpy_enhance._arguments import check_map, check_psf
     from sunpy_enhance._hmi import observable
     from sunpy_enhance._pixels import dilate
     from sunpy_enhance.optics import redegrade
     from sunpy_enhance.photometry import to_network
 
+    check_map(enhanced=enhanced, smap=smap)
+    check_psf(psf=psf, target=target)
+    if not (border.isscalar and np.isfinite(border) and border >= 0 * u.arcsec):
+        msg = f"border is {border}, expected one angle that is finite and not negative, such as 8 * u.arcsec"
+        raise ValueError(msg)
     kind = observable(smap)
     _check_frame(enhanced, smap)
     name, card, left = _method(enhanced, kind, model)
+    card.check(smap)
     psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
-    # SunPy writes no mask to FITS: what it was is known from the header and the input.
-    _, calibration = to_network(smap, card, quiet_sun, enhanced.meta.get("enhlimb", "mask"))
+    limb = enhanced.meta.get("enhlimb", "mask")
+    _, calibration = to_network(smap, card, quiet_sun, limb)
+    sigma = card.noise if noise is None else _in_network_unit(noise, smap, calibration)
     again = redegrade(enhanced, psf=psf, target=target)
 
+    data = calibration.data
     valid = (calibration.mu > 0) & ~calibration.bad & np.isfinite(again.data)
-    used = _footprint(enhanced, card if name not in _METHODS else None, calibration)
+    used = valid & ~_flagged(enhanced, calibration, card if name not in _METHODS else None, limb)
     pixels = int(np.ceil((border / abs(smap.scale.axis1)).to_value(u.pix)))
     used &= ~dilate(np.pad(~used, 1, constant_values=True), pixels)[1:-1, 1:-1] & valid
     if not used.any():
@@ -177,12 +186,10 @@ def check(
         raise ValueError(msg)
 
     level = calibration.level(0, len(used))
-    before = np.where(valid, smap.data / level, np.nan)
-    residual = np.where(used, (again.data - smap.data) / level, np.nan)
-    sigma = card.noise if noise is None else _in_network_unit(noise, smap, calibration)
-    residual_map = smap._new_instance(
-        np.where(used, again.data - smap.data, np.nan).astype(np.float32), again.meta, plot_settings=None
-    )
+    before = np.where(valid, data / level, np.nan)
+    difference = np.where(used, again.data - data, np.nan)
+    residual = difference / level
+    residual_map = smap._new_instance(difference.astype(np.float32), again.meta, plot_settings=None)
     after = _after(enhanced, calibration)
     return Check(
         smap=smap,
@@ -200,19 +207,38 @@ def check(
 
 def _check_frame(enhanced, smap):
     """Raise unless one Map has twice the pixels of the other's frame."""
-    expected = {"shape": tuple(2 * n for n in smap.data.shape), "unit": smap.unit}
-    expected |= {f"crpix{axis}": 2 * (smap.meta[f"crpix{axis}"] - 0.5) + 0.5 for axis in "12"}
-    found = {"shape": enhanced.data.shape, "unit": enhanced.unit}
-    found |= {f"crpix{axis}": enhanced.meta.get(f"crpix{axis}") for axis in "12"}
-    same = enhanced.date == smap.date
-    for key, value in expected.items():
-        close = np.isclose(found[key], value, atol=1e-3) if key.startswith("crpix") else found[key] == value
-        if not close or not same:
+    expected, found = _frame(smap, 2), _frame(enhanced)
+    for key, (value, tolerance) in expected.items():
+        got = found[key][0]
+        same = got == value if tolerance is None else np.allclose(got, value, rtol=0, atol=tolerance)
+        if not same:
             msg = (
-                f"the Maps are not of the same frame: the enhanced one has {key} {found[key]} of {enhanced.date}, "
-                f"expected {value} of {smap.date}: give the Map that it was made from"
+                f"the Maps are not of the same frame: the enhanced one has {key} {got}, expected {value}: "
+                "give the Map that it was made from"
             )
             raise ValueError(msg)
+
+
+def _frame(smap, scale=1):
+    """Return what describes the frame of a Map on `scale` times its pixels, each with by how much it may differ.
+
+    The header says it in several ways; compared is what SunPy makes of it.
+    """
+    lengths = [axis.to_value(u.arcsec / u.pix) / scale for axis in smap.scale]
+    units = smap.spatial_units
+    frame = {
+        "shape": (tuple(scale * n for n in smap.data.shape), None),
+        "unit": (smap.unit, None),
+        "date": (smap.date.isot, None),
+    }
+    for axis, (length, pixel) in enumerate(zip(lengths, smap.reference_pixel, strict=True), start=1):
+        value = (smap.meta.get(f"crval{axis}", 0) * units[axis - 1]).to_value(u.arcsec)
+        # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
+        frame[f"crpix{axis}"] = (float(scale * (pixel.value + 0.5) + 0.5), 1e-3)
+        frame[f"crval{axis} in arcsec"] = (float(value), 1e-3)
+        frame[f"cdelt{axis} in arcsec"] = (float(length), 1e-5 * abs(length))
+    frame["rotation matrix"] = (np.round(smap.rotation_matrix, 9).tolist(), 1e-5)
+    return frame
 
 
 def _method(enhanced, kind, model):
@@ -223,7 +249,7 @@ def _method(enhanced, kind, model):
     if name is None:
         msg = "the header has no ENHMODEL: give the network that made the Map with model="
         raise ValueError(msg)
-    if name in _METHODS:
+    if isinstance(name, str) and name in _METHODS:
         return name, load_network(kind, "cpu").card, _METHODS[name]
     try:
         card = load_network(name, "cpu").card
@@ -242,27 +268,37 @@ def _from_card(name, key, described):
     return psf_from_card(**described)
 
 
-def _footprint(enhanced, card, calibration):
-    """Return True for input pixels that were enhanced from measured ones."""
-    from sunpy_enhance._pixels import dilate
+def _flagged(enhanced, calibration, card, limb):
+    """Return True for input pixels that were not enhanced, or are not to be trusted; the card is that of a network."""
+    from sunpy_enhance._trust import Flags
 
-    if card is None:
-        footprint = (calibration.mu > 0) & ~calibration.bad
-    else:
-        footprint = calibration.used & ~dilate(calibration.bad, card.halo)
+    # SunPy writes no mask to FITS: what a network flags is found again.
+    flagged = np.zeros_like(calibration.bad) if card is None else Flags.of(calibration, card, limb).any()
     if enhanced.mask is not None:
-        rows, columns = footprint.shape
-        footprint &= ~enhanced.mask.reshape(rows, 2, columns, 2).any(axis=(1, 3))
-    return footprint
+        rows, columns = flagged.shape
+        flagged |= enhanced.mask.reshape(rows, 2, columns, 2).any(axis=(1, 3))
+    return flagged
 
 
 def _in_network_unit(noise, smap, calibration):
     """Return a noise in units of the quiet Sun, or in gauss."""
-    if calibration.quiet_sun is None:
-        return noise.to_value(u.G)
-    if noise.unit == u.dimensionless_unscaled and (smap.unit or noise.unit) != noise.unit:
-        return noise.value
-    return noise.to_value(smap.unit or noise.unit) / calibration.quiet_sun.level
+    if not isinstance(noise, u.Quantity):
+        msg = f"noise is a {type(noise).__name__}, expected a Quantity, such as 10 * u.G"
+        raise TypeError(msg)
+    if not (noise.isscalar and np.isfinite(noise.value) and noise.value > 0):
+        msg = f"noise is {noise}, expected one standard deviation that is finite and positive"
+        raise ValueError(msg)
+    own = u.dimensionless_unscaled if smap.unit is None else smap.unit
+    magnetic = calibration.quiet_sun is None
+    relative = u.dimensionless_unscaled
+    if not magnetic and noise.unit.is_equivalent(relative) and not own.is_equivalent(relative):
+        return noise.to_value(relative)
+    try:
+        return noise.to_value(u.G) if magnetic else noise.to_value(own) / calibration.quiet_sun.level
+    except u.UnitConversionError as error:
+        other = "" if magnetic else ", or in units of the quiet Sun"
+        msg = f"noise is {noise}, the Map in {str(own) or 'no unit'}: give it in a unit like the Map's{other}"
+        raise ValueError(msg) from error
 
 
 def _after(enhanced, calibration):

@@ -1,10 +1,13 @@
 """An enhanced Map held against one of a larger telescope: Hinode's 50 cm, degraded to the 28 cm that is aimed at."""
 
+import copy
 import dataclasses
 
 import numpy as np
 
 import astropy.units as u
+
+from sunpy_enhance._arguments import check_map
 
 __all__ = ["Comparison", "compare"]
 
@@ -14,6 +17,8 @@ _MARGIN = 20.0
 _LOWEST_CORRELATION = 0.2
 # Below this share of the light the aperture of the reference passes too little to be divided by.
 _LOWEST_TRANSFER = 1e-2
+# Wavelengths without a unit are in Angstrom from here on: smaller numbers may be nanometres.
+_SURELY_ANGSTROM = 3000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,17 +28,17 @@ class Comparison:
     Attributes
     ----------
     enhanced, reference : sunpy.map.GenericMap
-        The part that both show, on the enhanced Map's pixels; the reference degraded, shifted, and NaN where it has
-        no data.
+        The part that both show, on the enhanced Map's pixels; the reference degraded, shifted, in the enhanced Map's
+        unit if it can be converted, and NaN where it has no data.
     shift : astropy.units.Quantity
         By how much (x, y) the reference was moved along the enhanced Map's pixel axes, in pixels.
     correlation : float
         Pearson's.
     slope, intercept : float
-        Of the straight line enhanced = slope reference + intercept, by least squares.
+        Of the straight line enhanced = slope reference + intercept, by least squares, each in its Map's unit.
     contrast : dict
-        "enhanced" and "reference" to the standard deviation over the mean; of a field, the standard deviation in the
-        Map's unit.
+        "enhanced" and "reference" to the standard deviation over the mean, so that intensities in any units can be
+        compared; of a field, the standard deviation in the enhanced Map's unit.
     used : numpy.ndarray of bool
         Pixels that the figures are of.
     """
@@ -84,9 +89,9 @@ def compare(
     """Compare an enhanced Map with one of a larger telescope, such as Hinode's.
 
     The reference is degraded to the aperture that enhanced Maps are of: its transfer function is multiplied by the
-    quotient of the two (unobstructed) apertures'. It is brought onto the enhanced Map's pixels by the headers, with
-    the Sun's rotation between the two times, and moved by the shift that a cross-correlation finds: pointing is known
-    to seconds of arc at best.
+    quotient of the two (unobstructed) apertures', the one at HMI's wavelength, the other at the reference's. It is
+    brought onto the enhanced Map's pixels by the headers, with the Sun's rotation between the two times, and moved by
+    the shift that a cross-correlation finds: pointing is known to seconds of arc at best.
 
     Parameters
     ----------
@@ -94,7 +99,8 @@ def compare(
         Output of `sunpy_enhance.enhance_map`.
     reference_map : sunpy.map.GenericMap
         Of Hinode/SOT BFI (0.109 arcsec) or SP (0.16 or 0.30 arcsec), or of any other telescope larger than `target`:
-        with helioprojective coordinates, its scale and rotation, taken within minutes of the other.
+        with helioprojective coordinates, its scale and rotation, taken within minutes of the other. Masked pixels are
+        left out.
     aperture : astropy.units.Quantity, optional
         Diameter of the telescope of the reference; pass `target` for a reference that needs no degradation.
     target : astropy.units.Quantity, optional
@@ -108,19 +114,29 @@ def compare(
 
     Raises
     ------
+    TypeError
+        Where one of the two is not a sunpy Map.
     ValueError
-        Where the reference's telescope is smaller, the Maps do not overlap by at least 32 pixels along both axes, or
-        nothing in common is found within the largest shift.
+        Where one is a field and the other an intensity, the reference's telescope resolves less, its wavelength is
+        unclear, the Maps do not overlap by at least 32 pixels along both axes, or nothing in common is found within the
+        largest shift.
 
     Notes
     -----
     Where the reference has coarser pixels than the enhanced Map, as SP's fast maps of 0.30 arcsec have, it lacks some
     of the finest structure that a telescope of `target` shows; nothing makes up for that.
+
+    A Map is one of a field where its unit is that of a magnetic field. Where neither has a unit, negative values tell.
     """
+    check_map(enhanced=enhanced, reference_map=reference_map)
     if aperture < target:
         msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
         raise ValueError(msg)
-    part, image = _onto_one_grid(_degrade(reference_map, aperture, target), enhanced)
+    data = _valid(reference_map)
+    signed = _is_field(enhanced, reference_map, data)
+    factor = _factor(reference_map.unit, enhanced.unit)
+    reference = reference_map._new_instance(data * np.float32(factor or 1), reference_map.meta)
+    part, image = _onto_one_grid(_degrade(reference, aperture, target), enhanced)
     ours = np.array(part.data, dtype=float)
     if part.mask is not None:
         ours[part.mask] = np.nan
@@ -130,14 +146,14 @@ def compare(
     used = np.isfinite(ours) & np.isfinite(moved)
     a, b = moved[used], ours[used]
     slope, intercept = np.polyfit(a, b, 1)
-    signed = a.min() < 0
+    meta = part.meta if factor is not None else _with_unit_of(reference_map, part.meta)
     contrast = {
         name: float(values.std() / (1 if signed else values.mean()))
         for name, values in (("enhanced", b), ("reference", a))
     }
     return Comparison(
         enhanced=part,
-        reference=part._new_instance(moved.astype(np.float32), part.meta),
+        reference=part._new_instance(moved.astype(np.float32), meta),
         shift=shift[::-1] * u.pix,
         correlation=float(np.corrcoef(a, b)[0, 1]),
         slope=float(slope),
@@ -147,23 +163,80 @@ def compare(
     )
 
 
+def _valid(reference):
+    """Return the reference's data as float32, NaN where there is no measurement."""
+    from sunpy_enhance._pixels import invalid
+
+    data = np.asarray(reference.data)
+    bad = invalid(data, reference.meta, reference.mask)
+    if bad.all():
+        msg = "the reference has no finite pixel that is not masked, expected an image"
+        raise ValueError(msg)
+    return np.where(bad, np.nan, data).astype(np.float32)
+
+
+def _is_field(enhanced, reference, data):
+    """Tell whether both are of a magnetic field, and raise where one is and the other is not."""
+    known = {
+        name: smap.unit.is_equivalent(u.G)
+        for name, smap in (("enhanced Map", enhanced), ("reference", reference))
+        if smap.unit is not None
+    }
+    if not known:
+        return bool(np.nanmin(data) < 0)
+    if len(set(known.values())) == 2:
+        told = " and ".join(f"the {name} is {'a field' if field else 'an intensity'}" for name, field in known.items())
+        msg = f"by the units {told}, expected two of a kind: give a reference of the same observable, or set its BUNIT"
+        raise ValueError(msg)
+    return any(known.values())
+
+
+def _factor(unit, wanted):
+    """Return what turns one unit into another, or None where nothing does: counts differ from camera to camera."""
+    if unit is None or wanted is None or not unit.is_equivalent(wanted):
+        return None
+    return unit.to(wanted)
+
+
+def _with_unit_of(reference, meta):
+    """Return a header with the unit of the reference, or without one."""
+    meta = copy.deepcopy(meta)
+    meta.pop("bunit", None)
+    if reference.unit is not None and "bunit" in reference.meta:
+        meta["bunit"] = reference.meta["bunit"]
+    return meta
+
+
+def _wavelength(reference):
+    """Return the reference's wavelength in Angstrom as a keyword of a PSF, or none where the header has none."""
+    if not reference.meta.get("wavelnth"):
+        return {}
+    value = reference.wavelength
+    if value.unit == u.dimensionless_unscaled:  # SunPy's, where WAVEUNIT is missing
+        if value < _SURELY_ANGSTROM:
+            msg = f"the reference has WAVELNTH = {value:g} without a unit: set WAVEUNIT in its header, such as 'nm'"
+            raise ValueError(msg)
+        value = value.value * u.AA
+    return {"wavelength": float(value.to_value(u.AA))}
+
+
 def _degrade(reference, aperture, target):
     """Return what the smaller aperture would have seen; NaN stay NaN, and count as the nearest value for the others."""
     from scipy import fft
 
     from sunpy_enhance.optics import AiryPSF, transfer_function
 
-    data = np.asarray(reference.data, np.float32)
-    finite = np.isfinite(data)
-    if not finite.any():
-        msg = "the reference has no finite pixel, expected an image"
-        raise ValueError(msg)
     if aperture == target:
-        return reference._new_instance(data, reference.meta)
-    data = _fill(data)
-    wavelength = {}
-    if reference.meta.get("wavelnth"):
-        wavelength = {"wavelength": reference.wavelength.to_value(u.AA)}
+        return reference
+    data = _fill(reference.data)
+    large_psf = AiryPSF(aperture.to_value(u.m), **_wavelength(reference))
+    small_psf = AiryPSF(target.to_value(u.m))  # at HMI's wavelength
+    if large_psf.limit < small_psf.limit:
+        msg = (
+            f"the reference ({aperture}, {large_psf.wavelength:g} Angstrom) passes up to {large_psf.limit:.2f} cycles "
+            f"per arcsec, expected at least the {small_psf.limit:.2f} of {target}: give one that resolves more"
+        )
+        raise ValueError(msg)
     scales = [abs(axis.to_value(u.arcsec / u.pix)) for axis in (reference.scale.axis2, reference.scale.axis1)]
     pads = []
     for size, scale in zip(data.shape, scales, strict=True):
@@ -171,17 +244,16 @@ def _degrade(reference, aperture, target):
         pads.append((before, fft.next_fast_len(size + 2 * before, real=True) - size - before))
     padded = np.pad(data, pads, mode="symmetric")
     # SP's maps have other steps along the slit than across it: frequencies are those of each axis.
-    psfs = [AiryPSF(diameter.to_value(u.m), **wavelength) for diameter in (target, aperture)]
     if scales[0] == scales[1]:
-        small, large = (transfer_function(psf, padded.shape, scales[0]) for psf in psfs)
+        small, large = (transfer_function(psf, padded.shape, scales[0]) for psf in (small_psf, large_psf))
     else:
         qy, qx = fft.fftfreq(padded.shape[0], scales[0]), fft.rfftfreq(padded.shape[1], scales[1])
-        small, large = (psf.transfer(np.hypot(qy[:, None], qx) / u.arcsec) for psf in psfs)
+        small, large = (psf.transfer(np.hypot(qy[:, None], qx) / u.arcsec) for psf in (small_psf, large_psf))
     passed = large > _LOWEST_TRANSFER
     spectrum = fft.rfft2(padded) * np.where(passed, small / np.where(passed, large, 1), 0)
     (y, _), (x, _) = pads
     result = fft.irfft2(spectrum, s=padded.shape)[y : y + data.shape[0], x : x + data.shape[1]]
-    result[~finite] = np.nan
+    result[~np.isfinite(reference.data)] = np.nan
     return reference._new_instance(result.astype(np.float32), reference.meta)
 
 

@@ -21,15 +21,15 @@ def bicubic(smap):
     Returns
     -------
     sunpy.map.GenericMap
-        float32, of twice the shape and half the pixel size; NaN where the input is not a number, which counts as the
-        nearest value for its neighbours. ``ENHMODEL`` is "bicubic".
+        float32, of twice the shape and half the pixel size; NaN where the input is not a number. Its mask is True there
+        and under the input's mask, where there is what the nearest values give. ``ENHMODEL`` is "bicubic".
 
     Raises
     ------
     TypeError
         Where `smap` is not a sunpy Map of real numbers.
     ValueError
-        Where it is none that `sunpy_enhance.enhance_map` would take.
+        Where it is none that `sunpy_enhance.enhance_map` would take, or has no valid pixel.
 
     Examples
     --------
@@ -38,15 +38,21 @@ def bicubic(smap):
     >>> bicubic(demo_maps((64, 64))[0]).data.shape
     (128, 128)
     """
-    from sunpy_enhance._hmi import observable
+    from sunpy_enhance._hmi import check_plate_scale, observable
     from sunpy_enhance._metadata import enhanced_meta
-    from sunpy_enhance._pixels import cubic, fill, invalid, rows_of
+    from sunpy_enhance._pixels import cubic, enlarge, fill, invalid, rows_of
 
     observable(smap)
-    image = smap.data.astype(np.float32)
-    bad = invalid(smap.data, smap.meta, smap.mask)
+    check_plate_scale(smap)
+    data = np.asarray(smap.data)  # of a dask array, once
+    bad = invalid(data, smap.meta, smap.mask)
+    if bad.all():
+        msg = "the Map has no valid pixel: there is nothing to interpolate"
+        raise ValueError(msg)
+    image = data.astype(np.float32)
     fill(image, bad, 4)
     result = cubic(rows_of(image, 0, len(image)))
-    result[bad.repeat(2, axis=0).repeat(2, axis=1)] = np.nan
+    result[enlarge(invalid(data, smap.meta))] = np.nan
+    mask = enlarge(bad) if bad.any() else None
     meta = enhanced_meta(smap, 2, {"enhmodel": "bicubic"}, ["sunpy_enhance: bicubic interpolation"])
-    return smap._new_instance(result, meta, plot_settings=copy.deepcopy(smap.plot_settings))
+    return smap._new_instance(result, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)

@@ -26,7 +26,15 @@ def regimes(image, observable):
     dict
         Name to an array of bool: "quiet Sun" (at least 0.9), "penumbra" (at least 0.5) and "umbra" of a continuum
         image; "weak" (below 50 G), "moderate" and "strong" (at least 500 G) of a magnetogram.
+
+    Raises
+    ------
+    ValueError
+        Where the observable is another one.
     """
+    if observable not in ("continuum", "magnetogram"):
+        msg = f"observable is {observable!r}, expected 'continuum' or 'magnetogram'"
+        raise ValueError(msg)
     if observable == "continuum":
         umbra, quiet = image < _UMBRA, image >= _QUIET
         return {"quiet Sun": quiet, "penumbra": ~umbra & ~quiet & np.isfinite(image), "umbra": umbra}

@@ -102,6 +102,41 @@ def test_what_is_unknown_is_refused():
         benchmark(["continuum-linear"], data="nowhere", patches=1)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"patches": 0}, {"patches": -2}, {"patches": 1.5}, {"patches": True}, {"seed": -1}, {"seed": "a"}],
+)
+def test_numbers_that_make_no_table_are_refused(options):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=f"{name} is {value!r}, expected an integer of at least"):
+        benchmark(["continuum-linear"], other=False, **options)
+
+
+def test_a_network_for_another_observable_is_refused():
+    with pytest.raises(ValueError, match="continuum-fast is for continuum, and observable is 'magnetogram'"):
+        benchmark(["continuum-fast"], observable="magnetogram")
+    # Only of those that nobody named the others are left out.
+    found = benchmarking._methods(None, "magnetogram", "cpu")
+    assert list(found) == ["magnetogram"]
+    assert all(name.startswith("magnetogram") for name in found["magnetogram"])
+
+
+@pytest.mark.parametrize("name", ["bicubic", "continuum-linear"])
+def test_a_method_cannot_have_the_name_of_one_that_is_added(name, networks):
+    for model in (double, networks["continuum"], "richardson-lucy"):
+        with pytest.raises(ValueError, match=f"a method called '{name}' is always added: give yours another name"):
+            benchmark({name: model}, observable="continuum")
+
+
+def test_files_of_one_name_do_not_become_one(networks, tmp_path):
+    copy = tmp_path / networks["continuum"].name
+    copy.write_bytes(networks["continuum"].read_bytes())
+    with pytest.raises(ValueError, match="two models are called 'continuum': give models as a dict"):
+        benchmark([networks["continuum"], copy])
+    found = benchmarking._methods({"one": networks["continuum"], "other": copy}, None, "cpu")
+    assert list(found["continuum"]) == ["one", "other", "continuum-linear"]
+
+
 def test_command(tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["benchmark", "continuum-fast", "--patches", "2", "--held-out-only", "--outdir", str(out)]

@@ -94,6 +94,35 @@ def test_only_what_was_enhanced_far_from_borders_is_used():
     assert np.array_equal(check(unmasked, smap).used, found.used)
 
 
+def test_a_file_gives_the_figures_of_the_map_in_memory(tmp_path):
+    """A value outside the training is flagged in the mask, which no file has."""
+    _, smap = pair("magnetogram", noise=10.0)
+    data = smap.data.copy()
+    data[60, 50] = 9000
+    smap = make_map("magnetogram", data=data)
+    with pytest.warns(SunpyUserWarning, match="outside the range"):
+        enhanced = enhance_map(smap)
+    enhanced.save(tmp_path / "enhanced.fits")
+    found, again = check(enhanced, smap), check(sunpy.map.Map(tmp_path / "enhanced.fits"), smap)
+    assert not found.used[60 - 16 : 60 + 17, 50].any()
+    assert np.array_equal(again.used, found.used)
+    assert again.chi_square == found.chi_square
+    # What its owner has masked besides stays out.
+    more = np.array(enhanced.mask)
+    more[200, 60] = True
+    fewer = check(enhanced._new_instance(enhanced.data, enhanced.meta, mask=more), smap).used
+    assert not fewer[100, 30]
+    assert found.used[100, 30]
+
+
+def test_dask_gives_the_same():
+    dask = pytest.importorskip("dask.array")
+    smap = make_map("magnetogram", (80, 80))
+    enhanced = enhance_map(smap)
+    lazy = [sunpy.map.Map(dask.from_array(one.data, chunks=50), one.meta) for one in (enhanced, smap)]
+    assert check(*lazy).chi_square == check(enhanced, smap).chi_square
+
+
 def test_what_is_not_a_network_is_judged_as_well():
     for observable in ("noLimbDark", "magnetogram"):
         smap = make_map(observable, (80, 80))
@@ -125,6 +154,80 @@ def test_maps_that_do_not_belong_together_are_refused(networks):
     assert check(own, smap, model=networks["magnetogram"], **optics).model == "tiny"
     with pytest.raises(ValueError, match="no pixel is left"):
         check(enhanced, smap, border=30 * u.arcsec)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"crpix1": 30.0},
+        {"crval1": 50.0},
+        {"cdelt1": 0.25, "cdelt2": 0.25},
+        {"crota2": 179.0},
+        {"bunit": "kG"},
+        {"date-obs": "2011-02-15T02:58:12.30"},
+        {"crpix2": None},
+    ],
+)
+def test_an_enhanced_map_of_another_frame_is_refused(keywords):
+    smap = make_map("magnetogram", (80, 80), crpix1=50.0, crpix2=10.0)
+    enhanced = enhance_map(smap)
+    meta = {key: value for key, value in {**enhanced.meta, **keywords}.items() if value is not None}
+    with pytest.raises(ValueError, match="not of the same frame: the enhanced one has .*, expected .*: give the Map"):
+        check(sunpy.map.Map(enhanced.data, meta), smap)
+
+
+def test_a_frame_is_the_same_however_the_header_says_it():
+    smap = make_map("magnetogram", (80, 80), crval1=12.0, crota2=33.0)
+    enhanced = enhance_map(smap)
+    meta = dict(enhanced.meta)
+    angle = np.deg2rad(meta.pop("crota2"))
+    sides = [meta.pop(f"cdelt{axis}") / 3600 for axis in (1, 2)]
+    meta |= {"cunit1": "deg", "cunit2": "deg", "crval1": 12 / 3600}
+    meta |= {"cd1_1": sides[0] * np.cos(angle), "cd1_2": -sides[0] * np.sin(angle)}
+    meta |= {"cd2_1": sides[1] * np.sin(angle), "cd2_2": sides[1] * np.cos(angle)}
+    assert check(sunpy.map.Map(enhanced.data, meta), smap).chi_square == pytest.approx(
+        check(enhanced, smap).chi_square, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"noise": 0.001}, TypeError, "noise is a float, expected a Quantity, such as 10"),
+        ({"noise": 10 * u.G}, ValueError, "noise is 10.0 G, the Map in DN / s: .*, or in units of the quiet Sun"),
+        ({"noise": 0 * u.DN / u.s}, ValueError, "noise is 0.0 DN / s, expected one standard deviation that is"),
+        ({"noise": -1 * u.DN / u.s}, ValueError, "noise is -1.0"),
+        ({"noise": np.nan * u.DN / u.s}, ValueError, "noise is nan"),
+        ({"noise": [1, 2] * u.DN / u.s}, ValueError, "expected one standard deviation"),
+        ({"model": "magnetogram"}, ValueError, "the Map is a continuum and the network magnetogram enhances a"),
+        ({"model": []}, TypeError, "model is a list"),
+        ({"psf": "wachter"}, TypeError, "psf is a str, expected a PSF"),
+        ({"target": AiryPSF}, TypeError, "target is the class AiryPSF, expected a PSF"),
+        ({"border": np.nan * u.arcsec}, ValueError, "border is nan arcsec, expected one angle that is finite"),
+        ({"border": -1 * u.arcsec}, ValueError, "border is -1.0 arcsec"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(options, error, message):
+    smap = make_map("continuum", (80, 80))
+    with pytest.raises(error, match=message):
+        check(enhance_map(smap), smap, **options)
+
+
+def test_noise_in_per_cent_is_that_of_the_quiet_sun():
+    smap = make_map("continuum", (80, 80))
+    assert check(enhance_map(smap), smap, noise=0.2 * u.percent).noise == pytest.approx(2e-3)
+    field = make_map("magnetogram", (80, 80))
+    assert check(enhance_map(field), field, noise=1 * u.mT).noise == pytest.approx(10)
+    with pytest.raises(ValueError, match="noise is 0.001, the Map in G: give it in a unit like the Map's$"):
+        check(enhance_map(field), field, noise=1e-3 * u.one)
+
+
+def test_what_is_no_map_is_refused():
+    smap = make_map("continuum", (80, 80))
+    with pytest.raises(TypeError, match="enhanced is a NoneType, expected a sunpy Map"):
+        check(None, smap)
+    with pytest.raises(TypeError, match="smap is a ndarray, expected a sunpy Map"):
+        check(enhance_map(smap), smap.data)
 
 
 def test_command(tmp_path, capsys):

@@ -28,9 +28,21 @@ def truth():
     return 1 + 0.1 * smooth_noise((1000, 1000), 3) + 0.05 * smooth_noise((1000, 1000), 8, seed=1)
 
 
-def seen(truth, diameter, plate_scale, shape, *, turn=0.0, centre=(0.0, 0.0), level=1000.0, steps=1.0):
+def seen(
+    truth,
+    diameter,
+    plate_scale,
+    shape,
+    *,
+    turn=0.0,
+    centre=(0.0, 0.0),
+    level=1000.0,
+    steps=1.0,
+    observable="noLimbDark",
+    wavelength=6173.0,
+):
     """A Map of the truth: rotated by `turn` degrees, its centre at `centre` arcsec."""
-    blurred = degrade(truth, AiryPSF(diameter), TRUTH_SCALE, periodic=True)
+    blurred = degrade(truth, AiryPSF(diameter, wavelength), TRUTH_SCALE, periodic=True)
     angle = np.deg2rad(turn)
     rows, columns = np.indices(shape, float)
     x, y = (columns - (shape[1] - 1) / 2) * plate_scale * steps, (rows - (shape[0] - 1) / 2) * plate_scale
@@ -39,8 +51,9 @@ def seen(truth, diameter, plate_scale, shape, *, turn=0.0, centre=(0.0, 0.0), le
     places = [v / TRUTH_SCALE + (len(truth) - 1) / 2 for v in (north, west)]
     image = level * ndimage.map_coordinates(blurred, places, order=5, mode="grid-wrap")
     header = hmi_header(
-        "noLimbDark",
+        observable,
         shape,
+        wavelnth=wavelength,
         cdelt1=plate_scale * steps,
         cdelt2=plate_scale,
         crval1=centre[0],
@@ -117,6 +130,110 @@ def test_what_cannot_be_compared_is_refused(truth, enhanced):
     off = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 6.0})
     with pytest.raises(ValueError, match="check that both show the same region"):
         compare(enhanced, off, largest_shift=3 * u.arcsec)
+
+
+@pytest.mark.parametrize("wavelength", [3883.0, 4504.0, 6684.0])
+def test_the_target_is_seen_at_the_wavelength_of_hmi(truth, enhanced, wavelength):
+    found, expected = (
+        compare(enhanced, seen(truth, 0.5, 0.109, (367, 367), wavelength=one)) for one in (wavelength, 6173.0)
+    )
+    assert found.contrast["reference"] == pytest.approx(expected.contrast["reference"], rel=1e-3)
+    assert found.slope == pytest.approx(expected.slope, rel=1e-3)
+
+
+def of_hinode(smap, **keywords):
+    """The same Map, not said to be HMI's, for which SunPy has units of its own; None takes a keyword out."""
+    meta = {**smap.meta, "telescop": "HINODE", "instrume": "SOT", **keywords}
+    return sunpy.map.Map(smap.data, {key: value for key, value in meta.items() if value is not None})
+
+
+def test_a_wavelength_without_a_unit_is_taken_where_it_is_clear(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250), wavelength=4504.0)
+    told, untold, nanometres = (
+        compare(enhanced, of_hinode(reference, wavelnth=value, waveunit=unit)).contrast["reference"]
+        for value, unit in ((4504.0, "Angstrom"), (4504.0, None), (450.4, "nm"))
+    )
+    assert untold == told
+    assert nanometres == pytest.approx(told, rel=1e-6)
+    with pytest.raises(ValueError, match="WAVELNTH = 450.4 without a unit: set WAVEUNIT"):
+        compare(enhanced, of_hinode(reference, wavelnth=450.4, waveunit=None))
+
+
+def test_the_mask_of_the_reference_is_left_out(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    mask = np.zeros(reference.data.shape, bool)
+    mask[80:120, 60:160] = True
+    clean = np.where(mask, np.nan, reference.data)
+    masked = sunpy.map.Map(np.where(mask, 1200, reference.data).astype(np.float32), reference.meta, mask=mask)
+    found, expected = (compare(enhanced, one) for one in (masked, sunpy.map.Map(clean, reference.meta)))
+    np.testing.assert_array_equal(found.reference.data, expected.reference.data)
+    assert found.contrast == expected.contrast
+    with pytest.raises(ValueError, match="no finite pixel that is not masked"):
+        compare(enhanced, sunpy.map.Map(reference.data, reference.meta, mask=np.ones_like(mask)))
+
+
+@pytest.fixture(scope="module")
+def field(truth):
+    """The enhanced Map of a field, and what Hinode sees of it."""
+    field = 5000 * (truth - 1)
+    options = {"level": 1.0, "observable": "magnetogram"}
+    return seen(field, 0.28, 0.252, SHAPE, **options), seen(field, 0.5, 0.16, (240, 250), **options)
+
+
+def test_a_field_in_another_unit_is_converted(field):
+    enhanced, reference = field
+    expected = compare(enhanced, of_hinode(reference))
+    for unit, factor in (("kG", 1e-3), ("mT", 0.1)):
+        other = of_hinode(reference._new_instance(reference.data * factor, reference.meta), bunit=unit)
+        found = compare(enhanced, other)
+        assert found.slope == pytest.approx(expected.slope, rel=1e-4)
+        assert found.contrast["reference"] == pytest.approx(expected.contrast["reference"], rel=1e-4)
+        assert found.reference.unit == u.G
+
+
+def test_intensities_in_counts_of_any_camera_can_be_compared(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    expected = compare(enhanced, of_hinode(reference)).contrast
+    counts = {"bunit": "DN / s"}
+    mine = sunpy.map.Map(enhanced.data, enhanced.meta | counts)
+    for unit in ("ct", None, ""):
+        found = compare(mine, of_hinode(reference, bunit=unit))
+        assert found.contrast == pytest.approx(expected, rel=1e-6)
+        assert found.enhanced.unit == u.DN / u.s
+        assert found.reference.unit == (None if unit is None else u.Unit(unit))
+        assert len(found.plot().axes) == 5  # a colour bar for each unit
+
+
+def test_a_field_and_an_intensity_cannot_be_compared(truth, enhanced, field):
+    intensity = seen(truth, 0.5, 0.16, (240, 250))
+    with pytest.raises(ValueError, match="the enhanced Map is an intensity and the reference is a field"):
+        compare(enhanced, field[1])
+    with pytest.raises(ValueError, match="the enhanced Map is a field and the reference is an intensity"):
+        compare(field[0], intensity)
+
+
+def test_a_field_of_one_polarity_is_a_field(field):
+    expected = compare(*field)
+    shifted = [one._new_instance(one.data + 5000, one.meta) for one in field]
+    assert min(one.data.min() for one in shifted) > 0
+    assert compare(*shifted).contrast == pytest.approx(expected.contrast, rel=1e-3)
+    # Without a unit of its own it is what the other is, or, if that has none either, what its sign says.
+    bare = [of_hinode(one, bunit=None) for one in field]
+    assert compare(field[0], bare[1]).contrast == pytest.approx(expected.contrast, rel=1e-3)
+    assert compare(*bare).contrast == pytest.approx(expected.contrast, rel=1e-3)
+
+
+def test_a_telescope_that_resolves_less_in_the_infrared_is_refused(truth, enhanced):
+    reference = sunpy.map.Map((other := seen(truth, 0.5, 0.16, (240, 250))).data, other.meta | {"wavelnth": 15650.0})
+    with pytest.raises(ValueError, match="passes up to 1.55 cycles per arcsec, expected at least the 2.20 of 28.0 cm"):
+        compare(enhanced, reference)
+
+
+def test_what_is_no_map_is_refused(enhanced):
+    with pytest.raises(TypeError, match="enhanced is a ndarray, expected a sunpy Map"):
+        compare(enhanced.data, enhanced)
+    with pytest.raises(TypeError, match="reference_map is a ndarray, expected a sunpy Map"):
+        compare(enhanced, enhanced.data)
 
 
 STAND_INS = {

@@ -48,3 +48,5 @@ def test_every_pixel_is_in_one_regime():
     assert [list(np.flatnonzero(one)) for one in found.values()] == [[3, 4], [1, 2], [0]]
     found = regimes(np.array([-2000, -50, 49, 500, np.nan]), "magnetogram")
     assert [list(np.flatnonzero(one)) for one in found.values()] == [[2], [1], [0, 3]]
+    with pytest.raises(ValueError, match="observable is 'Continuum', expected 'continuum' or 'magnetogram'"):
+        regimes(intensity, "Continuum")

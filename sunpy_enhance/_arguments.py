@@ -1,0 +1,25 @@
+"""Arguments of another type than is asked for, refused in one sentence."""
+
+__all__ = ["check_map", "check_psf"]
+
+
+def check_map(**maps):
+    """Raise TypeError where an argument is not a sunpy Map."""
+    from sunpy.map import GenericMap
+
+    for name, smap in maps.items():
+        if not isinstance(smap, GenericMap):
+            msg = f"{name} is a {type(smap).__name__}, expected a sunpy Map: make it with sunpy.map.Map, one at a time"
+            raise TypeError(msg)
+
+
+def check_psf(**psfs):
+    """Raise TypeError where an argument is neither None nor a point spread function."""
+    for name, psf in psfs.items():
+        if psf is None:
+            continue
+        is_psf = not isinstance(psf, type) and hasattr(psf, "round")
+        if not (is_psf and hasattr(psf, "transfer" if psf.round else "transfer_xy")):
+            found = f"the class {psf.__name__}" if isinstance(psf, type) else f"a {type(psf).__name__}"
+            msg = f"{name} is {found}, expected a PSF of sunpy_enhance.optics, such as WachterPSF()"
+            raise TypeError(msg)
