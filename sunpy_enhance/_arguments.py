@@ -1,6 +1,10 @@
-"""Arguments of another type than is asked for, refused in one sentence."""
+"""Arguments that are not what is asked for, refused in one sentence."""
 
-__all__ = ["check_map", "check_psf"]
+import numbers
+
+import numpy as np
+
+__all__ = ["check_map", "check_positive", "check_psf"]
 
 
 def check_map(**maps):
@@ -11,6 +15,14 @@ def check_map(**maps):
         if not isinstance(smap, GenericMap):
             msg = f"{name} is a {type(smap).__name__}, expected a sunpy Map: make it with sunpy.map.Map, one at a time"
             raise TypeError(msg)
+
+
+def check_positive(**values):
+    """Raise ValueError where an argument is not a positive finite number."""
+    for name, value in values.items():
+        if not (isinstance(value, numbers.Real) and np.isfinite(value) and value > 0):
+            msg = f"{name} is {value!r}, expected a positive number"
+            raise ValueError(msg)
 
 
 def check_psf(**psfs):

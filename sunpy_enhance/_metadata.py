@@ -7,7 +7,7 @@ import numbers
 import re
 import textwrap
 
-__all__ = ["enhanced_meta"]
+__all__ = ["enhanced_meta", "rescale", "versions"]
 
 # Keywords that describe the old pixels. JSOC's meanings: jsoc.stanford.edu/keylists/hmi.lev1.txt and those of the
 # observables; FITS' own: FITS standard 4.0, sections 4.4 and 10.
@@ -58,17 +58,7 @@ def enhanced_meta(smap, scale, keywords, history):
     for key in list(meta):
         if _STALE.fullmatch(key) or not _storable(key, meta[key]):
             del meta[key]
-    for key, value in meta.items():
-        if not isinstance(value, numbers.Real):
-            continue
-        if _PER_PIXEL.fullmatch(key):
-            meta[key] = value / scale
-        elif _REFERENCE_PIXEL.fullmatch(key):
-            # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
-            meta[key] = scale * (value - 0.5) + 0.5
-        elif key == "r_sun":  # in pixels
-            meta[key] = scale * value
-    # Of the PC matrix and CROTA2 nothing changes: both axes are scaled alike.
+    rescale(meta, scale)
     rows, columns = smap.data.shape
     for key, value in {
         "bitpix": -32,
@@ -84,6 +74,23 @@ def enhanced_meta(smap, scale, keywords, history):
     if meta.get("comment"):
         meta["comment"] = "\n".join(_plain(line) for line in str(meta["comment"]).splitlines())
     return meta
+
+
+def rescale(meta, scale):
+    """Change a header in place to that of the same frame with `scale` times the pixels along both axes.
+
+    Of the PC matrix and CROTA2 nothing changes, as both axes are scaled alike.
+    """
+    for key, value in meta.items():
+        if not isinstance(value, numbers.Real):
+            continue
+        if _PER_PIXEL.fullmatch(key):
+            meta[key] = value / scale
+        elif _REFERENCE_PIXEL.fullmatch(key):
+            # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
+            meta[key] = scale * (value - 0.5) + 0.5
+        elif key == "r_sun":  # in pixels
+            meta[key] = scale * value
 
 
 def versions():

@@ -10,15 +10,9 @@ from scipy import special
 
 import astropy.units as u
 
-__all__ = ["AiryPSF", "DeltaPSF", "WachterPSF", "check_positive"]
+from ._arguments import check_positive
 
-
-def check_positive(**parameters):
-    """Raise where parameters of a point spread function are not positive finite numbers."""
-    for name, value in parameters.items():
-        if not (isinstance(value, numbers.Real) and np.isfinite(value) and value > 0):
-            msg = f"{name} is {value!r}, expected a positive number"
-            raise ValueError(msg)
+__all__ = ["AiryPSF", "DeltaPSF", "WachterPSF"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ from scipy import special
 
 import astropy.units as u
 
-from ._psf import AiryPSF, check_positive
+from ._arguments import check_positive
+from ._psf import AiryPSF
 
 __all__ = ["CouvidatPSF"]
 

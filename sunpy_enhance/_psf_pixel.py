@@ -7,7 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
-from ._psf import check_positive
+from ._arguments import check_positive
 
 __all__ = ["PixelPSF"]
 

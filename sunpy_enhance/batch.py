@@ -11,8 +11,9 @@ import numpy as np
 from ._files import discard_leftovers
 from ._inputs import ENDING, sources
 from ._jobs import Job, Outcome, attempt
-from .enhance import _check_options, enhance_map
+from .enhance import check_options, enhance_map
 from .models import choices, resolve
+from .photometry import as_level
 
 __all__ = ["enhance_files", "enhance_sequence"]
 
@@ -181,7 +182,7 @@ def _check(client, workers, model, device, on_error, options):
         msg = f"on_error is {on_error!r}, expected one of {', '.join(map(repr, _ON_ERROR))}"
         raise ValueError(msg)
     inspect.signature(enhance_map).bind(None, model=model, device=device, **options)
-    _check_options(options.get("limb", "mask"), options.get("tile_size"), device)
+    check_options(options.get("limb", "mask"), options.get("tile_size"), device)
     for name in choices(model):
         resolve(name)
     if options.get("quiet_sun") is not None:
@@ -192,13 +193,7 @@ def _check_quiet_sun(given):
     if isinstance(given, (list, tuple)) or np.ndim(given):
         msg = "quiet_sun is an array, which is the level of one Map: give a number"
         raise ValueError(msg)
-    level = np.asarray(getattr(given, "value", given))
-    if level.dtype.kind not in "iuf":
-        msg = f"quiet_sun is a {type(given).__name__}, expected a number or a Quantity"
-        raise TypeError(msg)
-    if not (np.isfinite(level) and level > 0):
-        msg = f"quiet_sun is {given}, expected a positive and finite number: a quiet-Sun intensity is"
-        raise ValueError(msg)
+    as_level(getattr(given, "value", given))
 
 
 def _everywhere(model):

@@ -94,7 +94,7 @@ def enhance_map(
     >>> from sunpy_enhance import enhance_map
     >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
     """
-    _check_options(limb, tile_size, device)
+    check_options(limb, tile_size, device)
     network = load_network(model_for(smap, model), device)
     network.card.check(smap)
     if uncertainty:
@@ -106,7 +106,8 @@ def enhance_map(
     return to_map(results[0], calibration, smap, network, limb, *results[1:])
 
 
-def _check_options(limb, tile_size, device):
+def check_options(limb, tile_size, device):
+    """Raise where an option that has nothing to do with the Map is none."""
     if limb not in LIMBS:
         msg = f"limb is {limb!r}, expected one of {', '.join(map(repr, LIMBS))}"
         raise ValueError(msg)

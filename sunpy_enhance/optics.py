@@ -5,7 +5,6 @@ work on bare arrays take plate scales in arcsec per pixel; those that face the u
 """
 
 import copy
-import numbers
 
 import numpy as np
 from scipy import fft, integrate, ndimage, special
@@ -14,7 +13,7 @@ import astropy.units as u
 
 from ._arguments import check_map, check_psf
 from ._hmi import PLATE_SCALE, check_plate_scale
-from ._metadata import _PER_PIXEL, _REFERENCE_PIXEL
+from ._metadata import rescale
 from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_card import psf_from_card
 from ._psf_couvidat import CouvidatPSF
@@ -218,15 +217,7 @@ def redegrade(enhanced_map, *, psf=None, target=None):
     native[~blocks] = np.nan
 
     meta = copy.deepcopy(enhanced_map.meta)
-    for key, value in meta.items():
-        if not isinstance(value, numbers.Real):
-            continue
-        if _PER_PIXEL.fullmatch(key):
-            meta[key] = 2 * value
-        elif _REFERENCE_PIXEL.fullmatch(key):
-            meta[key] = (value + 0.5) / 2
-        elif key == "r_sun":  # in pixels
-            meta[key] = value / 2
+    rescale(meta, 0.5)
     for key in [key for key in meta if key.startswith("enh")]:
         del meta[key]
     meta["naxis1"], meta["naxis2"] = native.shape[1], native.shape[0]

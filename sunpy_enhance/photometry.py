@@ -16,7 +16,7 @@ from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, limb_darkening,
 from ._threads import each_band
 from ._trust import Flags
 
-__all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
+__all__ = ["LIMBS", "Calibration", "as_level", "to_map", "to_network"]
 
 LIMBS = ("mask", "enhance", "nan")
 
@@ -249,6 +249,22 @@ def _sample(data, mu, measured, step):
     return data[some][inside].astype(float), mu[some][inside].astype(float)
 
 
+def as_level(given):
+    """Return a quiet-Sun level, given as a number or numbers without a unit, as an array; raise where it is none."""
+    try:
+        level = np.array(given)
+    except (TypeError, ValueError):  # a sequence of sequences of different lengths
+        level = np.array(None)
+    if level.dtype.kind not in "iuf":
+        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array of numbers or a Quantity"
+        raise TypeError(msg)
+    level = level.astype(np.float64)
+    if not np.all(np.isfinite(level) & (level > 0)):
+        msg = "quiet_sun has values that are not positive and finite: a quiet-Sun intensity is"
+        raise ValueError(msg)
+    return level
+
+
 def _given(smap, given):
     """Return the level that the caller gave."""
     if isinstance(given, u.Quantity):
@@ -260,19 +276,9 @@ def _given(smap, given):
         except u.UnitConversionError as error:
             msg = f"quiet_sun is in {given.unit}, the Map in {smap.unit}: give it in a unit that can be converted"
             raise ValueError(msg) from error
-    try:
-        level = np.array(given)
-    except (TypeError, ValueError):  # a sequence of sequences of different lengths
-        level = np.array(None)
-    if level.dtype.kind not in "iuf":
-        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array of numbers or a Quantity"
-        raise TypeError(msg)
-    level = level.astype(np.float64)
+    level = as_level(given)
     if level.shape not in ((), smap.data.shape):
         msg = f"quiet_sun has the shape {level.shape}, expected a number or the Map's shape {smap.data.shape}"
-        raise ValueError(msg)
-    if not np.all(np.isfinite(level) & (level > 0)):
-        msg = "quiet_sun has values that are not positive and finite: a quiet-Sun intensity is"
         raise ValueError(msg)
     if level.shape == ():
         return QuietSun("given", float(level))

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from sunpy_enhance.training.batches import draw_batch, draw_indices
-from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
+from sunpy_enhance.training.checkpoint import content_of, load_checkpoint, save_checkpoint
 from sunpy_enhance.training.history import History
 
 __all__ = ["check_loss", "one_cycle", "optimise"]
@@ -177,9 +177,10 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     # What is trained afterwards on top of it does not decide the network.
     decisive = {key: value for key, value in recipe.table.items() if key != "uncertainty"}
     identity = f"{json.dumps(decisive, sort_keys=True)} {data.inputs.shape}"
+    made_of = {"identity": identity, "content": content_of(data)}
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
-        start = load_checkpoint(checkpoint, state, data, identity=identity)
+        start = load_checkpoint(checkpoint, state, **made_of)
     history = History(history, start)
     summed, last = torch.zeros((), dtype=torch.float64, device=device), start
     bar = tqdm(range(start, steps), initial=start, total=steps, desc="training", disable=not progress)
@@ -209,6 +210,6 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
             bar.set_postfix(loss=f"{mean:.3g}", refresh=False)
             summed, last = torch.zeros_like(summed), done
         if due and checkpoint is not None:
-            save_checkpoint(checkpoint, state, data, step=done, identity=identity)
+            save_checkpoint(checkpoint, state, step=done, **made_of)
     network.bfloat16 = False
     return result.cpu(), history

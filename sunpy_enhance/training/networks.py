@@ -17,8 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from sunpy_enhance.training._blocks import block_of, filter_in_blocks, last_in_blocks
+from sunpy_enhance.validation.scores import crop
 
-__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter", "crop"]
+__all__ = ["CHANGE_GAIN", "LEVEL_GAIN", "MEAN_INTENSITY", "WEAK_FIELD", "Hybrid", "LinearFilter"]
 
 # About the middle between the umbra and the brightest granules, in units of the quiet Sun.
 MEAN_INTENSITY = 0.75
@@ -26,23 +27,6 @@ MEAN_INTENSITY = 0.75
 LEVEL_GAIN, CHANGE_GAIN = 2, 8
 # In units of the constant (kG): a field is compressed where it is stronger.
 WEAK_FIELD = 0.05
-
-
-def crop(images, margin):
-    """Cut a margin off the last two axes.
-
-    Parameters
-    ----------
-    images : `torch.Tensor` or `numpy.ndarray`
-    margin : int
-        Pixels on each side.
-
-    Returns
-    -------
-    `torch.Tensor` or `numpy.ndarray`
-        A view.
-    """
-    return images[..., margin:-margin, margin:-margin] if margin else images
 
 
 class LinearFilter(nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sunpy_enhance.training.networks import CHANGE_GAIN, LEVEL_GAIN, MEAN_INTENSITY, crop
+from sunpy_enhance.training.networks import CHANGE_GAIN, LEVEL_GAIN, MEAN_INTENSITY
+from sunpy_enhance.validation.scores import crop
 
 __all__ = ["CORRECTION_GAIN", "FAINT_FIELD", "KNOTS", "LARGEST", "Sigma"]
 

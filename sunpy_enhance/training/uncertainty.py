@@ -13,7 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from sunpy_enhance.training.batches import draw_batch
-from sunpy_enhance.training.checkpoint import load_checkpoint, save_checkpoint
+from sunpy_enhance.training.checkpoint import content_of, load_checkpoint, save_checkpoint
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
 from sunpy_enhance.training.loop import check_loss, one_cycle
 from sunpy_enhance.training.sigma import Sigma
@@ -96,10 +96,11 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
     head.standardise(*batch(settings["steps"], _FIRST * settings["batch"]))
     optimizer = torch.optim.Adam(head.parameters(), lr=settings["learning_rate"])
     schedule = one_cycle(optimizer, settings["learning_rate"], settings["steps"], 0.1)
-    state, identity = {"head": head, "optimizer": optimizer, "schedule": schedule}, _identity(recipe, network, data)
+    state = {"head": head, "optimizer": optimizer, "schedule": schedule}
+    made_of = {"identity": _identity(recipe, network, data), "content": content_of(data)}
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
-        start = load_checkpoint(checkpoint, state, data, identity=identity)
+        start = load_checkpoint(checkpoint, state, **made_of)
     bar = tqdm(range(start, settings["steps"]), initial=start, total=settings["steps"], disable=not progress)
     bar.set_description("uncertainty")
     for step in bar:
@@ -117,7 +118,7 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
             check_loss(value := float(loss.detach()), recipe, done)
             bar.set_postfix(loss=f"{value:.3f}", refresh=False)
         if due and checkpoint is not None:
-            save_checkpoint(checkpoint, state, data, step=done, identity=identity)
+            save_checkpoint(checkpoint, state, step=done, **made_of)
     network.cpu()
     return head.cpu().eval()
 

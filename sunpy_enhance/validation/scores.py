@@ -187,5 +187,17 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
 
 
 def crop(images, margin):
-    """Cut a margin off the last two axes."""
+    """Cut a margin off the last two axes.
+
+    Parameters
+    ----------
+    images : `torch.Tensor` or `numpy.ndarray`
+    margin : int
+        Pixels on each side.
+
+    Returns
+    -------
+    `torch.Tensor` or `numpy.ndarray`
+        A view.
+    """
     return images[..., margin:-margin, margin:-margin] if margin else images
