@@ -1,13 +1,12 @@
 """The header of an enhanced Map: its world coordinates, nothing stale, and where it comes from."""
 
 import copy
-import importlib.metadata
 import math
 import numbers
 import re
 import textwrap
 
-__all__ = ["enhanced_meta", "rescale", "versions"]
+__all__ = ["enhanced_meta", "rescale"]
 
 # Keywords that describe the old pixels. JSOC's meanings: jsoc.stanford.edu/keylists/hmi.lev1.txt and those of the
 # observables; FITS' own: FITS standard 4.0, sections 4.4 and 10.
@@ -91,19 +90,6 @@ def rescale(meta, scale):
             meta[key] = scale * (value - 0.5) + 0.5
         elif key == "r_sun":  # in pixels
             meta[key] = scale * value
-
-
-def versions():
-    """Return the versions of the packages that make the numbers, as one string."""
-    from . import __version__
-
-    found = [f"sunpy_enhance {__version__}"]
-    for name in ("onnxruntime", "onnxruntime-gpu", "sunpy", "astropy", "numpy", "scipy"):
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ", ".join(found)
 
 
 def _storable(key, value):

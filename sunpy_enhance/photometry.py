@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import unicodedata
 import warnings
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 import astropy.units as u
 
 from ._geometry import Disk
-from ._metadata import enhanced_meta, versions
+from ._metadata import enhanced_meta
 from ._pixels import cubic, dilate, enlarge, fill, invalid, spans
+from ._provenance import history_of, keywords_of
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, limb_darkening, quiet_level
 from ._threads import each_band
 from ._trust import Flags
@@ -178,7 +178,7 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
     if sigma is not None:
         _widen(sigma, card.uncertainty.get("border", ()), scale)
     mask = enlarge(flagged) if flagged.any() else None
-    meta = enhanced_meta(smap, scale, _keywords(network, limb), _history(network, limb, calibration))
+    meta = enhanced_meta(smap, scale, keywords_of(network, limb), history_of(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
     settings = copy.deepcopy(smap.plot_settings)
     with warnings.catch_warnings():
@@ -283,33 +283,3 @@ def _given(smap, given):
     if level.shape == ():
         return QuietSun("given", float(level))
     return QuietSun("given per pixel", float(np.median(level)), array=level)
-
-
-def _keywords(network, limb):
-    return {
-        "enhmodel": network.card.name,
-        "enhver": network.card.version,
-        "enhsha": network.sha256,
-        "enhdev": network.device,
-        "enhlimb": limb,
-    }
-
-
-def _history(network, limb, calibration):
-    card = network.card
-    level = "field in gauss"
-    if calibration.quiet_sun is not None:
-        level = f"quiet Sun {calibration.quiet_sun.level:.6g} ({calibration.quiet_sun.source})"
-    return [
-        f"sunpy_enhance: enhanced with the network {card.name} {card.version} on {network.device}, limb={limb}",
-        f"sunpy_enhance: {level}; mu validated down to {card.mu_validated:g}",
-        "sunpy_enhance: SHA-256 of the network",
-        network.sha256,
-        f"sunpy_enhance: licence of the network {card.licence}, cite {_ascii(card.citation)}",
-        f"sunpy_enhance: {versions()}",
-    ]
-
-
-def _ascii(text):
-    """Return a text without its accents, which FITS does not know."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

@@ -9,8 +9,9 @@ import astropy.units as u
 from ._arguments import check_psf
 from ._geometry import Disk
 from ._hmi import check_plate_scale, observable
-from ._metadata import enhanced_meta, versions
+from ._metadata import enhanced_meta
 from ._pixels import bilinear, cubic, fill, invalid, rows_of
+from ._provenance import versions
 
 __all__ = ["deconvolve", "richardson_lucy"]
 

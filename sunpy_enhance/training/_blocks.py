@@ -19,7 +19,7 @@ def block_of(linear, halo):
 
     Parameters
     ----------
-    linear : `~sunpy_enhance.training.networks.LinearFilter`
+    linear : `~sunpy_enhance.training.linear.LinearFilter`
     halo : int
         Pixels that are cut off in all, on each side.
 
@@ -84,7 +84,7 @@ def filter_in_blocks(linear, block):
 
     Parameters
     ----------
-    linear : `~sunpy_enhance.training.networks.LinearFilter`
+    linear : `~sunpy_enhance.training.linear.LinearFilter`
     block : int
         See `block_of`.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance.validation._frame import check_frame
 from sunpy_enhance.validation._residuals import levels, residual_by_regime, spectra
 from sunpy_enhance.validation._tables import check_lines
 
@@ -167,7 +168,7 @@ def check(
         msg = f"border is {border}, expected one angle that is finite and not negative, such as 8 * u.arcsec"
         raise ValueError(msg)
     kind = observable(smap)
-    _check_frame(enhanced, smap)
+    check_frame(enhanced, smap)
     name, card, left = _method(enhanced, kind, model)
     card.check(smap)
     psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
@@ -203,42 +204,6 @@ def check(
         levels=levels(smap, before, after, valid, kind),
         spectra=spectra(before, after, residual, used, card.plate_scale),
     )
-
-
-def _check_frame(enhanced, smap):
-    """Raise unless one Map has twice the pixels of the other's frame."""
-    expected, found = _frame(smap, 2), _frame(enhanced)
-    for key, (value, tolerance) in expected.items():
-        got = found[key][0]
-        same = got == value if tolerance is None else np.allclose(got, value, rtol=0, atol=tolerance)
-        if not same:
-            msg = (
-                f"the Maps are not of the same frame: the enhanced one has {key} {got}, expected {value}: "
-                "give the Map that it was made from"
-            )
-            raise ValueError(msg)
-
-
-def _frame(smap, scale=1):
-    """Return what describes the frame of a Map on `scale` times its pixels, each with by how much it may differ.
-
-    The header says it in several ways; compared is what SunPy makes of it.
-    """
-    lengths = [axis.to_value(u.arcsec / u.pix) / scale for axis in smap.scale]
-    units = smap.spatial_units
-    frame = {
-        "shape": (tuple(scale * n for n in smap.data.shape), None),
-        "unit": (smap.unit, None),
-        "date": (smap.date.isot, None),
-    }
-    for axis, (length, pixel) in enumerate(zip(lengths, smap.reference_pixel, strict=True), start=1):
-        value = (smap.meta.get(f"crval{axis}", 0) * units[axis - 1]).to_value(u.arcsec)
-        # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
-        frame[f"crpix{axis}"] = (float(scale * (pixel.value + 0.5) + 0.5), 1e-3)
-        frame[f"crval{axis} in arcsec"] = (float(value), 1e-3)
-        frame[f"cdelt{axis} in arcsec"] = (float(length), 1e-5 * abs(length))
-    frame["rotation matrix"] = (np.round(smap.rotation_matrix, 9).tolist(), 1e-5)
-    return frame
 
 
 def _method(enhanced, kind, model):

@@ -8,13 +8,12 @@ import numpy as np
 import astropy.units as u
 
 from sunpy_enhance._arguments import check_map
+from sunpy_enhance.validation._alignment import fill_gaps, find_shift, move, onto_one_grid
 
 __all__ = ["Comparison", "compare"]
 
 # Arcsec within which the larger telescope's Map is continued by its mirror image.
 _MARGIN = 20.0
-# Images of different regions correlate by chance, but not by this much.
-_LOWEST_CORRELATION = 0.2
 # Below this share of the light the aperture of the reference passes too little to be divided by.
 _LOWEST_TRANSFER = 1e-2
 # Wavelengths without a unit are in Angstrom from here on: smaller numbers may be nanometres.
@@ -136,13 +135,13 @@ def compare(
     signed = _is_field(enhanced, reference_map, data)
     factor = _factor(reference_map.unit, enhanced.unit)
     reference = reference_map._new_instance(data * np.float32(factor or 1), reference_map.meta)
-    part, image = _onto_one_grid(_degrade(reference, aperture, target), enhanced)
+    part, image = onto_one_grid(_degrade(reference, aperture, target), enhanced)
     ours = np.array(part.data, dtype=float)
     if part.mask is not None:
         ours[part.mask] = np.nan
     pixels = (largest_shift / abs(enhanced.scale.axis1)).to_value(u.pix)
-    shift = _find_shift(ours, image, pixels)
-    moved = _move(image, shift)
+    shift = find_shift(ours, image, pixels)
+    moved = move(image, shift)
     used = np.isfinite(ours) & np.isfinite(moved)
     a, b = moved[used], ours[used]
     slope, intercept = np.polyfit(a, b, 1)
@@ -228,7 +227,7 @@ def _degrade(reference, aperture, target):
 
     if aperture == target:
         return reference
-    data = _fill(reference.data)
+    data = fill_gaps(reference.data)
     large_psf = AiryPSF(aperture.to_value(u.m), **_wavelength(reference))
     small_psf = AiryPSF(target.to_value(u.m))  # at HMI's wavelength
     if large_psf.limit < small_psf.limit:
@@ -255,103 +254,3 @@ def _degrade(reference, aperture, target):
     result = fft.irfft2(spectrum, s=padded.shape)[y : y + data.shape[0], x : x + data.shape[1]]
     result[~np.isfinite(reference.data)] = np.nan
     return reference._new_instance(result.astype(np.float32), reference.meta)
-
-
-def _onto_one_grid(reference, enhanced):
-    """Return the part of the enhanced Map that the reference shows, and the reference's image on its pixels."""
-    from reproject import reproject_interp
-
-    from sunpy.coordinates import propagate_with_solar_surface
-
-    # Along the border, as the corners of a turned frame are not the outermost in x and y.
-    along, across = np.tile(np.linspace(0, 1, 9), 4), np.repeat([0, 1], 9)
-    edges = np.concatenate([along[:18], across]), np.concatenate([across, along[:18]])
-    pixels = [edge * (n - 1) * u.pix for edge, n in zip(edges, reference.data.shape[::-1], strict=True)]
-    # Where the times differ, the Sun has turned.
-    with propagate_with_solar_surface():
-        x, y = (v.to_value(u.pix) for v in enhanced.world_to_pixel(reference.pixel_to_world(*pixels)))
-        limits = [
-            (max(int(np.floor(np.nanmin(v))), 0), min(int(np.ceil(np.nanmax(v))), n - 1))
-            for v, n in zip((x, y), enhanced.data.shape[::-1], strict=True)
-        ]
-        size = [max(last - first + 1, 0) for first, last in limits]
-        if min(size) < 32:
-            msg = (
-                f"the Maps have {size[0]} x {size[1]} pixels in common, expected at least 32 x 32: "
-                "check the pointing in the reference's header"
-            )
-            raise ValueError(msg)
-        first, last = ([axis[i] for axis in limits] * u.pix for i in (0, 1))
-        part = enhanced.submap(first, top_right=last)
-        onto = {"output_projection": part.wcs, "shape_out": part.data.shape}
-        image, _ = reproject_interp((_fill(reference.data), reference.wcs), order="bicubic", **onto)
-        gaps = ~np.isfinite(reference.data)
-        if gaps.any():  # which a spline would spread over everything
-            gaps, _ = reproject_interp((gaps.astype(float), reference.wcs), order="bilinear", **onto)
-            image[~(gaps < 1e-3)] = np.nan
-    return part, image
-
-
-def _find_shift(ours, other, largest):
-    """Return by how many pixels (y, x) `other` has to be moved, to a hundredth, from the peak of a correlation.
-
-    Whole pixels from the cross-correlation; then the maximum of Pearson's coefficient itself, as gaps, borders and
-    different means bias what a Fourier transform finds.
-    """
-    from scipy import fft, ndimage, optimize
-
-    both = np.isfinite(ours) & np.isfinite(other)
-    fields = [np.where(both, one - np.mean(one[both]), 0) for one in (ours, other)]
-    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in ours.shape))
-    shape = [fft.next_fast_len(2 * n) for n in ours.shape]
-    spectra = [fft.rfft2(one * window, s=shape) for one in fields]
-    correlation = fft.irfft2(spectra[0] * spectra[1].conj(), s=shape)
-    reach = [min(int(largest), n // 3) for n in ours.shape]
-    near = np.roll(correlation, reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
-    peak = np.array(np.unravel_index(np.argmax(near), near.shape)) - reach
-    if np.any(np.abs(peak) >= reach):
-        msg = (
-            f"the best shift found is the largest that was allowed, {tuple(map(int, peak[::-1]))} pixels: "
-            "check that both show the same region, or give a larger largest_shift="
-        )
-        raise ValueError(msg)
-
-    filled = _fill(other)
-    coefficients = ndimage.spline_filter(filled, order=3, mode="mirror")
-    margin = [abs(int(p)) + 3 for p in peak]
-    inner = tuple(slice(m, n - m) for m, n in zip(margin, ours.shape, strict=True))
-
-    def difference(shift):
-        moved = ndimage.shift(coefficients, shift, order=3, mode="mirror", prefilter=False)
-        good = both[inner] & np.isfinite(ours[inner])
-        return 1 - np.corrcoef(ours[inner][good], moved[inner][good])[0, 1]
-
-    options = {"xatol": 1e-3, "fatol": 1e-9, "initial_simplex": peak + np.array([[0, 0], [0.4, 0], [0, 0.4]])}
-    best = optimize.minimize(difference, peak.astype(float), method="Nelder-Mead", options=options)
-    if 1 - best.fun < _LOWEST_CORRELATION:
-        msg = (
-            f"the best correlation within the largest shift is {1 - best.fun:.2f}: "
-            "check that both show the same region, or give a larger largest_shift="
-        )
-        raise ValueError(msg)
-    return best.x
-
-
-def _fill(image):
-    from scipy import ndimage
-
-    bad = ~np.isfinite(image)
-    if not bad.any():
-        return image
-    nearest = ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
-    return image[tuple(nearest)]
-
-
-def _move(image, shift):
-    """Move an image by a fraction of pixels; NaN come along, and come in at the border."""
-    from scipy import ndimage
-
-    moved = ndimage.shift(_fill(image), shift, order=3, mode="mirror")
-    gone = ndimage.shift((~np.isfinite(image)).astype(float), shift, order=1, mode="constant", cval=1)
-    moved[gone > 1e-3] = np.nan
-    return moved

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 from torch.nn import functional  # noqa: E402
 
 from sunpy_enhance.training._blocks import between_blocks, block_of, to_blocks  # noqa: E402
-from sunpy_enhance.training.networks import LinearFilter  # noqa: E402
+from sunpy_enhance.training.linear import LinearFilter  # noqa: E402
 
 
 def drawn(*shape):

@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
-from sunpy_enhance.training.networks import Hybrid, LinearFilter  # noqa: E402
+from sunpy_enhance.training.linear import LinearFilter  # noqa: E402
+from sunpy_enhance.training.networks import Hybrid  # noqa: E402
 
 
 def randomised(layers=4, **parameters):

@@ -12,7 +12,7 @@ pytest.importorskip("skimage", reason="SSIM needs scikit-image")
 from sunpy_enhance._network import apply_tiled, load_network
 from sunpy_enhance.cli import main
 from sunpy_enhance.training import dataset, sources
-from sunpy_enhance.validation import benchmark, benchmarking, scenes
+from sunpy_enhance.validation import _methods, benchmark, scenes
 from sunpy_enhance.validation.scores import Bicubic
 
 
@@ -64,7 +64,7 @@ def test_held_out_scenes_have_seeds_that_no_training_takes(monkeypatch):
 def test_networks_give_what_users_get(networks, name):
     image = granulation((40, 36)).astype(np.float32)
     network = load_network(networks[name], "cpu")
-    method = benchmarking._Trained(network)
+    method = _methods.Trained(network)
     inner = image[8 : 32 + 4, 6 : 28 + 2]
     restored = method(np.stack([inner, inner]))
     assert restored.shape == (2, 48, 40)
@@ -79,9 +79,9 @@ def test_a_function_with_a_halo_sees_no_more():
         return double(image)
 
     restore.halo = 4
-    assert benchmarking._Function(restore)(images).shape == (2, 32, 40)
+    assert _methods.Function(restore)(images).shape == (2, 32, 40)
     with pytest.raises(ValueError, match=r"shape \(24, 28\), expected \(48, 56\)"):
-        benchmarking._Function(lambda image: image)(images)
+        _methods.Function(lambda image: image)(images)
 
 
 def test_bicubic_keeps_a_parabola():
@@ -116,7 +116,7 @@ def test_a_network_for_another_observable_is_refused():
     with pytest.raises(ValueError, match="continuum-fast is for continuum, and observable is 'magnetogram'"):
         benchmark(["continuum-fast"], observable="magnetogram")
     # Only of those that nobody named the others are left out.
-    found = benchmarking._methods(None, "magnetogram", "cpu")
+    found = _methods.methods_of(None, "magnetogram", "cpu")
     assert list(found) == ["magnetogram"]
     assert all(name.startswith("magnetogram") for name in found["magnetogram"])
 
@@ -133,7 +133,7 @@ def test_files_of_one_name_do_not_become_one(networks, tmp_path):
     copy.write_bytes(networks["continuum"].read_bytes())
     with pytest.raises(ValueError, match="two models are called 'continuum': give models as a dict"):
         benchmark([networks["continuum"], copy])
-    found = benchmarking._methods({"one": networks["continuum"], "other": copy}, None, "cpu")
+    found = _methods.methods_of({"one": networks["continuum"], "other": copy}, None, "cpu")
     assert list(found["continuum"]) == ["one", "other", "continuum-linear"]
 
 

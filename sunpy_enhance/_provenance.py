@@ -1,0 +1,51 @@
+"""What made an enhanced Map, for its header."""
+
+import importlib.metadata
+import unicodedata
+
+__all__ = ["history_of", "keywords_of", "versions"]
+
+
+def keywords_of(network, limb):
+    """Return the keywords that name the network, and what was done beyond the validated limb."""
+    return {
+        "enhmodel": network.card.name,
+        "enhver": network.card.version,
+        "enhsha": network.sha256,
+        "enhdev": network.device,
+        "enhlimb": limb,
+    }
+
+
+def history_of(network, limb, calibration):
+    """Return the sentences for HISTORY."""
+    card = network.card
+    level = "field in gauss"
+    if calibration.quiet_sun is not None:
+        level = f"quiet Sun {calibration.quiet_sun.level:.6g} ({calibration.quiet_sun.source})"
+    return [
+        f"sunpy_enhance: enhanced with the network {card.name} {card.version} on {network.device}, limb={limb}",
+        f"sunpy_enhance: {level}; mu validated down to {card.mu_validated:g}",
+        "sunpy_enhance: SHA-256 of the network",
+        network.sha256,
+        f"sunpy_enhance: licence of the network {card.licence}, cite {_ascii(card.citation)}",
+        f"sunpy_enhance: {versions()}",
+    ]
+
+
+def _ascii(text):
+    """Return a text without its accents, which FITS does not know."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+def versions():
+    """Return the versions of the packages that make the numbers, as one string."""
+    from . import __version__
+
+    found = [f"sunpy_enhance {__version__}"]
+    for name in ("onnxruntime", "onnxruntime-gpu", "sunpy", "astropy", "numpy", "scipy"):
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
