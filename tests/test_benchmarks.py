@@ -212,3 +212,16 @@ def test_graphs_are_compared_without_their_cards(tmp_path):
     first = file("first.onnx")
     assert same_graph(first, file("second.onnx", commit="another"))
     assert not same_graph(first, file("third.onnx", sigma=True))
+
+
+def test_the_border_of_a_frame_is_counted_ring_by_ring():
+    import border
+
+    card = dataclasses.replace(CARD, uncertainty={"coverage": {}, "border": [2.0]})
+    errors = np.ones((3, 80, 80))
+    errors[:, 2:-2, 2:-2] = 0.5  # the outermost input pixel has twice the error
+    rows = border.rows_of("tiny", card, errors, 1.5 * errors)
+    assert [row[1] for row in rows] == ["0", "1", "2", "3", "12 and more"]
+    assert rows[0][2:] == ["2.00", "2.00", "0.0", "100.0", "100.0", "100.0"]
+    for row in rows[1:]:
+        assert row[2:] == ["1.00", "1.00", "100.0", "100.0", "100.0", "100.0"]
