@@ -110,14 +110,17 @@ class _Slot:
         self.image = np.empty((1, 1, *shape), dtype=np.float32)
         self.results = [np.empty((1, 1, *enlarged), dtype=np.float32) for _ in outputs]
         self.pinned = [array for array in (self.image, *self.results) if _pin(array)]
-        # Buffers in host memory: onnxruntime copies them to the device and back within the run, on its stream.
+        # Buffers in host memory: onnxruntime copies the results to them within the run, on its stream.
         self.binding = self.session.io_binding()
-        self.binding.bind_cpu_input("image", self.image)
         for name, array in zip(outputs, self.results, strict=True):
             self.binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
     def run(self, image):
         np.copyto(self.image[0, 0], image)
+        # It is bound anew for each run, as binding is what copies to a device: a run takes what was there when it was
+        # bound (onnxruntime's issue 5857).
+        self.binding.bind_cpu_input("image", self.image)
+        self.binding.synchronize_inputs()
         self.session.run_with_iobinding(self.binding)
         return [array[0, 0] for array in self.results]
 

@@ -36,6 +36,16 @@ def test_overlapped_is_plain(networks, name, size):
         np.testing.assert_allclose(overlapped, plain, rtol=1e-6)
 
 
+def test_a_device_sees_what_each_tile_holds(networks):
+    """Binding copies the input to a device, where on the CPU it points to it."""
+    network = load_network(networks["continuum"], "cpu")
+    image = image_of((131, 100))
+    far = Scarce(network.session, 1e9)
+    result = apply_tiled(as_cuda(network, session=far), image, 32)
+    np.testing.assert_array_equal(result, apply_tiled(network, image, 32))
+    assert len(far.shapes) > 2 * _cuda.SLOTS
+
+
 def test_progress_bar_and_many_tiles(networks, capsys):
     apply_tiled(as_cuda(load_network(networks["continuum"], "cpu")), image_of((96, 64)), 32, progress=True)
     assert "6/6" in capsys.readouterr().err
@@ -54,9 +64,12 @@ class Scarce:
         class Binding:
             def bind_cpu_input(self, name, array):
                 self.shape = array.shape[2:]
-                real.bind_cpu_input(name, array)
+                # As on a device: what is written to the array later is not seen.
+                self.copy = array.copy()
+                real.bind_cpu_input(name, self.copy)
 
             bind_output = staticmethod(real.bind_output)
+            synchronize_inputs = staticmethod(real.synchronize_inputs)
             inner = real
 
         assert outer is self

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from sunpy_enhance._extras import telling_the_extra
+from sunpy_enhance.cli._options import at_least_one
 
 __all__ = ["add_to"]
 
@@ -33,6 +34,9 @@ def _add_recipe(parser):
         metavar="KEY=VALUE",
         help="override a key of the recipe, such as training.steps=10; the value is TOML; may be repeated",
     )
+    parser.add_argument(
+        "--workers", type=at_least_one, default=1, metavar="N", help="processes that make the patches; default: 1"
+    )
 
 
 def _changes(lines):
@@ -60,6 +64,7 @@ def _train(options):
         device=options.device,
         changes=_changes(options.set),
         dataset=options.dataset,
+        workers=options.workers,
     )
     print(f"{out}: {card.name} {card.version}, halo {card.halo} pixels, mu >= {card.mu_validated:g}")
     return 0
@@ -75,6 +80,6 @@ def _dataset(options):
 
     recipe = read_recipe(options.recipe, changes=_changes(options.set), directory=options.data)
     out = options.out or Path(f"{options.recipe.stem}.hdf5")
-    write_dataset(recipe, options.data, out)
+    write_dataset(recipe, options.data, out, workers=options.workers)
     print(f"{out}: the patches of {recipe['name']}, {out.stat().st_size / 1e6:.0f} MB")
     return 0

@@ -1,9 +1,16 @@
 """Batches: which patches, with what noise, and how they are turned."""
 
+import functools
+
 import numpy as np
 import torch
 
 __all__ = ["draw_batch", "draw_indices"]
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed, epoch, number):
+    return np.random.default_rng([seed, 5, epoch]).permutation(number)
 
 
 def draw_indices(number, step, settings, seed):
@@ -30,8 +37,7 @@ def draw_indices(number, step, settings, seed):
     if "steps" in settings:
         return rng.choice(number, batch, replace=False), rng
     epoch, place = divmod(step, number // batch)
-    order = np.random.default_rng([seed, 5, epoch]).permutation(number)
-    return order[place * batch : (place + 1) * batch], rng
+    return _order(seed, epoch, number)[place * batch : (place + 1) * batch], rng
 
 
 def draw_batch(patches, indices, noise, rng, *, margin=0, flips=True, polarity=False):

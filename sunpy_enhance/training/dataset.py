@@ -1,7 +1,12 @@
 """Truth into pairs of patches: what HMI sees of it, and what a 28 cm telescope sees of it."""
 
 import collections.abc
+import concurrent.futures
+import contextlib
+import copy
 import dataclasses
+import functools
+import multiprocessing
 
 import numpy as np
 from scipy import ndimage
@@ -116,6 +121,24 @@ class _Scene:
     truth: collections.abc.Callable
     number: int
     ranges: dict
+    draws: int = 0  # random numbers that the truth takes
+
+    def sample(self, rng, sampling):
+        """Return its patches."""
+        return sample_patches(self.truth(rng), self.number, rng=rng, **sampling, **self.ranges)
+
+    def skip(self, rng, *, turn):
+        """Take as many random numbers as it would: zoom and gain; of each patch the place, and the angle."""
+        rng.bit_generator.advance(self.draws + 2 + (3 if turn else 2) * self.number)
+
+
+def _given(truth, rng):  # noqa: ARG001 (one signature for all)
+    return truth
+
+
+def _synthetic(observable, kind, seed, shape, lowest, rng):
+    mu = {} if lowest is None else {"mu": rng.uniform(lowest, 1)}
+    return synthetic_truth(observable, kind, seed=seed, **shape, **mu)
 
 
 def _file_scenes(entry, directory, observable):
@@ -124,10 +147,7 @@ def _file_scenes(entry, directory, observable):
     ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
     scenes = [("train", truth, entry["patches"], ranges) for _ in range(entry["scenes"]) for truth in for_training]
     scenes += [("held_out", truth, entry["test_patches"], {}) for truth in for_test]
-    return [
-        _Scene(part, lambda rng, truth=truth: truth, number, ranges)  # noqa: ARG005 (one signature for all)
-        for part, truth, number, ranges in scenes
-    ]
+    return [_Scene(part, functools.partial(_given, truth), number, ranges) for part, truth, number, ranges in scenes]
 
 
 def _synthetic_scenes(entry, observable):
@@ -139,14 +159,12 @@ def _synthetic_scenes(entry, observable):
     ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
     shape = {"shape": tuple(entry["shape"])} if "shape" in entry else {}
 
-    def training(seed):
-        return lambda rng: synthetic_truth(observable, kind, seed=seed, mu=rng.uniform(lowest, 1), **shape)
+    def truth(seed, lowest):
+        return functools.partial(_synthetic, observable, kind, seed, shape, lowest)
 
-    def test(seed):
-        return lambda rng: synthetic_truth(observable, kind, seed=HELD_OUT_SEEDS + seed, **shape)  # noqa: ARG005
-
-    scenes = [_Scene("train", training(seed), entry["patches"], ranges) for seed in range(entry["scenes"])]
-    return scenes + [_Scene("held_out", test(seed), entry["test_patches"], {}) for seed in range(entry["test_scenes"])]
+    scenes = [_Scene("train", truth(seed, lowest), entry["patches"], ranges, 1) for seed in range(entry["scenes"])]
+    test_seeds = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + entry["test_scenes"])
+    return scenes + [_Scene("held_out", truth(seed, None), entry["test_patches"], {}) for seed in test_seeds]
 
 
 def _scale(scenes, part, total):
@@ -165,7 +183,22 @@ def _scale(scenes, part, total):
     ]
 
 
-def fill_patches(recipe, directory, allocate=None, *, progress=True):
+@contextlib.contextmanager
+def _mapping(workers):
+    """Give a ``map`` in so many processes, or in this one."""
+    if workers == 1:
+        yield map
+        return
+    # Not forked: PyTorch and HDF5 have threads and locks that a fork would copy as they stand.
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
     """Make the patches of a recipe: scene by scene, into arrays of the final size.
 
     What is held out is chosen before patches are cut: a strip of each file, with a gap, and other seeds of the
@@ -180,6 +213,9 @@ def fill_patches(recipe, directory, allocate=None, *, progress=True):
     allocate : callable, optional
         ``allocate(part, name, shape)`` gives what is filled, with part "train" or "held_out" and name "inputs" or
         "targets"; by default an array in memory.
+    workers : int
+        Processes that draw scenes and cut patches, all the same ones whatever their number. As with all that
+        `multiprocessing` spawns, a script that asks for more than one has to have ``if __name__ == "__main__":``.
     progress : bool
         Whether to show a bar.
 
@@ -204,11 +240,17 @@ def fill_patches(recipe, directory, allocate=None, *, progress=True):
         number = sum(scene.number for scene in scenes if scene.part == part)
         inputs = allocate(part, "inputs", (number, size + 2 * halo, size + 2 * halo))
         filled[part] = Patches(inputs, allocate(part, "targets", (number, 2 * size, 2 * size)), [])
-    rng = np.random.default_rng(recipe["seed"])
-    for scene in tqdm([scene for scene in scenes if scene.number], desc="scenes", disable=not progress):
-        piece = sample_patches(scene.truth(rng), scene.number, rng=rng, **sampling, **scene.ranges)
-        patches = filled[scene.part]
-        where = slice(len(patches.sources), len(patches.sources) + scene.number)
-        patches.inputs[where], patches.targets[where] = piece.inputs, piece.targets
-        patches.sources.extend(piece.sources)
+    scenes = [scene for scene in scenes if scene.number]
+    rng, states = np.random.default_rng(recipe["seed"]), []
+    for scene in scenes:
+        states.append(copy.deepcopy(rng))
+        scene.skip(rng, turn=sampling["turn"])
+    with _mapping(workers) as each:
+        pieces = each(_Scene.sample, scenes, states, [sampling] * len(scenes))
+        bar = tqdm(pieces, total=len(scenes), desc="scenes", disable=not progress)
+        for scene, piece in zip(scenes, bar, strict=True):
+            patches = filled[scene.part]
+            where = slice(len(patches.sources), len(patches.sources) + scene.number)
+            patches.inputs[where], patches.targets[where] = piece.inputs, piece.targets
+            patches.sources.extend(piece.sources)
     return filled["train"], filled["held_out"]

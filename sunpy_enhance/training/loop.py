@@ -1,5 +1,7 @@
 """The training loop."""
 
+import collections
+import concurrent.futures
 import contextlib
 import json
 from pathlib import Path
@@ -16,6 +18,8 @@ __all__ = ["check_loss", "one_cycle", "optimise"]
 
 # Steps between rows of the history, and held-out patches that are looked at on the way.
 _ROW, _WATCHED = 50, 128
+# Batches that wait for a device.
+_AHEAD = 4
 
 
 def one_cycle(optimizer, rates, steps, share):
@@ -110,7 +114,19 @@ def _watch(patches, noise, seed, margin):
 
 
 def _batches(recipe, data, margin, steps, device):
-    """Yield the indices, inputs and targets of each step."""
+    """Yield the indices, inputs and targets of each step; some are drawn ahead, beside a device that computes."""
+    if device.type == "cpu":
+        yield from _drawn(recipe, data, margin, steps, device)
+        return
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        drawn = _drawn(recipe, data, margin, steps, device)
+        waiting = collections.deque(pool.submit(next, drawn, None) for _ in range(_AHEAD))
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(pool.submit(next, drawn, None))
+            yield batch
+
+
+def _drawn(recipe, data, margin, steps, device):
     settings, noise = recipe["training"], recipe["noise"]
     turns = {"flips": settings["flips"] and recipe.symmetric, "polarity": settings["polarity"]}
     for step in steps:

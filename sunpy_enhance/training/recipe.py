@@ -139,7 +139,7 @@ def read_recipe(path, *, changes=None, directory=None):
     return Recipe(text, _tables.complete(table, path), directory)
 
 
-def make_patches(recipe, directory, *, progress=True):
+def make_patches(recipe, directory, *, workers=1, progress=True):
     """Make the patches of a recipe in memory.
 
     Parameters
@@ -147,6 +147,8 @@ def make_patches(recipe, directory, *, progress=True):
     recipe : `Recipe`
     directory : path or None
         Where the recipe's files are.
+    workers : int
+        Processes that make the patches, see `~sunpy_enhance.training.dataset.fill_patches`.
     progress : bool
         Whether to show a bar.
 
@@ -154,4 +156,4 @@ def make_patches(recipe, directory, *, progress=True):
     -------
     train, held_out : `~sunpy_enhance.training.dataset.Patches`
     """
-    return fill_patches(recipe, directory, progress=progress)
+    return fill_patches(recipe, directory, workers=workers, progress=progress)

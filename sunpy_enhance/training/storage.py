@@ -28,10 +28,11 @@ def _decisive(recipe):
     return json.loads(json.dumps(made | {"sunpy_enhance": __version__}))
 
 
-def write_dataset(recipe, directory, path, *, progress=True):
+def write_dataset(recipe, directory, path, *, workers=1, progress=True):
     """Make the patches of a recipe and write them to an HDF5 file.
 
-    Only one scene is in memory at a time. The patches are those of `~sunpy_enhance.training.recipe.make_patches`.
+    Only one scene of each process is in memory at a time. The patches are those of
+    `~sunpy_enhance.training.recipe.make_patches`.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ def write_dataset(recipe, directory, path, *, progress=True):
         Where the recipe's files are.
     path : path
         The HDF5 file. It appears only when it is complete; one that exists is replaced.
+    workers : int
+        Processes that make the patches, see `~sunpy_enhance.training.dataset.fill_patches`.
     progress : bool
         Whether to show a bar.
     """
@@ -54,7 +57,7 @@ def write_dataset(recipe, directory, path, *, progress=True):
                 # One patch is one chunk, because batches are drawn from all over the file.
                 return file.create_dataset(f"{part}/{name}", shape, np.float32, chunks=(1, *shape[1:]))
 
-            parts = fill_patches(recipe, directory, allocate, progress=progress)
+            parts = fill_patches(recipe, directory, allocate, workers=workers, progress=progress)
             for part, patches in zip(("train", "held_out"), parts, strict=True):
                 file[part].create_dataset("sources", data=patches.sources, dtype=h5py.string_dtype())
             file.attrs.update(_attributes(recipe, directory))

@@ -153,7 +153,9 @@ def _input_range(patches, chunk=256):
     return (-max(-low, high), max(-low, high)) if low < 0 else (low, high)
 
 
-def train_and_export(recipe_path, directory, out, *, device="auto", changes=None, dataset=None, progress=True):
+def train_and_export(
+    recipe_path, directory, out, *, device="auto", changes=None, dataset=None, workers=1, progress=True
+):
     """Make a network's ONNX file from its recipe; ``sunpy-enhance train`` calls this.
 
     Parameters
@@ -173,6 +175,8 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
     dataset : path, optional
         The patches in an HDF5 file, which is made and kept where it does not exist. Without it they are made in
         memory.
+    workers : int
+        Processes that make the patches, see `~sunpy_enhance.training.dataset.fill_patches`.
     progress : bool
         Whether to show bars.
 
@@ -193,11 +197,11 @@ def train_and_export(recipe_path, directory, out, *, device="auto", changes=None
             from sunpy_enhance.training.storage import hashes_of, open_dataset, write_dataset
 
             if not Path(dataset).exists():
-                write_dataset(recipe, directory, dataset, progress=progress)
+                write_dataset(recipe, directory, dataset, workers=workers, progress=progress)
             patches = stack.enter_context(open_dataset(dataset, recipe, directory))
             hashes = hashes_of(dataset)
         else:
-            patches = make_patches(recipe, directory, progress=progress)
+            patches = make_patches(recipe, directory, workers=workers, progress=progress)
             hashes = file_hashes(directory, recipe.table.get("files", []))
         network, linear, metrics = train(
             recipe, directory, device=device, checkpoint=checkpoint, patches=patches, history=history, progress=progress
