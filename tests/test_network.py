@@ -10,6 +10,8 @@ from conftest import make_map, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sunpy.util.exceptions import SunpyUserWarning
+
 from sunpy_enhance import _network, _session, enhance_map
 from sunpy_enhance._network import Network, apply_tiled, load_network
 from sunpy_enhance._pixels import enlarge
@@ -220,6 +222,9 @@ def test_cuda_session_that_works_or_fails(networks, monkeypatch):
             get_modelmeta=session.get_modelmeta,
             get_inputs=session.get_inputs,
             get_outputs=session.get_outputs,
+            run=session.run,
+            io_binding=session.io_binding,
+            run_with_iobinding=session.run_with_iobinding,
         )
 
     def broken(file, options, providers):
@@ -232,14 +237,74 @@ def test_cuda_session_that_works_or_fails(networks, monkeypatch):
     monkeypatch.setattr(onnxruntime, "InferenceSession", cuda)
     assert load_network(networks["continuum"], "auto").device == "cuda"
     assert asked[0][0][0] == "CUDAExecutionProvider"
+    assert asked[1] == ["CPUExecutionProvider"]  # what the device gives is compared with it
     assert load_network(networks["continuum"], "cpu").device == "cpu"
-    assert asked[1] == ["CPUExecutionProvider"]
+    assert asked[2] == ["CPUExecutionProvider"]
 
     monkeypatch.setattr(_network, "_LOADED", {})
     monkeypatch.setattr(onnxruntime, "InferenceSession", broken)
     with pytest.raises(RuntimeError, match="CUDA out of memory"):
         load_network(networks["continuum"], "cuda")
     assert load_network(networks["continuum"], "auto").device == "cpu"
+
+
+@pytest.mark.parametrize("name", ["continuum", "magnetogram"])
+@pytest.mark.parametrize("fault", ["stale input", "few digits", "NaN", "an error"])
+def test_a_device_that_gives_something_else_is_not_trusted(networks, monkeypatch, name, fault):
+    real = onnxruntime.InferenceSession
+
+    class Faulty:
+        def __init__(self, session):
+            self.session = session
+            self.get_modelmeta, self.get_inputs, self.get_outputs = (
+                session.get_modelmeta,
+                session.get_inputs,
+                session.get_outputs,
+            )
+
+        def get_providers(self):
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+        def io_binding(self):
+            binding, inputs = self.session.io_binding(), {}
+
+            def bind_cpu_input(name, array):
+                if fault == "few digits":
+                    array = (array.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)  # ten bits of them
+                elif fault == "NaN":
+                    array = np.full_like(array, np.nan)
+                elif fault == "stale input":
+                    array = inputs.setdefault(name, array.copy())
+                inputs["last"] = array
+                binding.bind_cpu_input(name, array)
+
+            return types.SimpleNamespace(
+                bind_cpu_input=bind_cpu_input,
+                bind_output=binding.bind_output,
+                synchronize_inputs=binding.synchronize_inputs,
+                inner=binding,
+            )
+
+        def run_with_iobinding(self, binding):
+            if fault == "an error":
+                raise ValueError("CUDA failure 700")
+            self.session.run_with_iobinding(binding.inner)
+
+    def start(file, options, providers):
+        session = real(file, options, providers=["CPUExecutionProvider"])
+        return session if len(providers) == 1 else Faulty(session)
+
+    monkeypatch.setattr(_network, "_LOADED", {})
+    monkeypatch.setattr(_session, "cuda_obstacle", lambda: "")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", start)
+    what = "onnxruntime says CUDA failure 700" if fault == "an error" else "something else than the CPU"
+    with pytest.raises(RuntimeError, match=what):
+        load_network(networks[name], "cuda")
+    with pytest.warns(SunpyUserWarning, match=f"{what}.*runs on the CPU"):
+        network = load_network(networks[name], "auto")
+    assert network.device == "cpu"
+    image = image_of((40, 50))
+    np.testing.assert_array_equal(network(image), load_network(networks[name], "cpu")(image))
 
 
 @pytest.mark.gpu

@@ -113,20 +113,17 @@ def _watch(patches, noise, seed, margin):
     return rms
 
 
-def _batches(recipe, data, margin, steps, device):
-    """Yield the indices, inputs and targets of each step; some are drawn ahead, beside a device that computes."""
-    if device.type == "cpu":
-        yield from _drawn(recipe, data, margin, steps, device)
-        return
+def _ahead(batches, number):
+    """Yield the same batches, so many of which a thread draws before they are asked for."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        drawn = _drawn(recipe, data, margin, steps, device)
-        waiting = collections.deque(pool.submit(next, drawn, None) for _ in range(_AHEAD))
+        waiting = collections.deque(pool.submit(next, batches, None) for _ in range(number))
         while (batch := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, drawn, None))
+            waiting.append(pool.submit(next, batches, None))
             yield batch
 
 
-def _drawn(recipe, data, margin, steps, device):
+def _batches(recipe, data, margin, steps, device):
+    """Yield the indices, inputs and targets of each step."""
     settings, noise = recipe["training"], recipe["noise"]
     turns = {"flips": settings["flips"] and recipe.symmetric, "polarity": settings["polarity"]}
     for step in steps:
@@ -180,8 +177,8 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
         Where the checkpoint is of another training.
     """
     settings = recipe["training"]
-    batches = max(len(data) // settings["batch"], 1)
-    steps = settings.get("steps") or settings["epochs"] * batches
+    per_epoch = max(len(data) // settings["batch"], 1)
+    steps = settings.get("steps") or settings["epochs"] * per_epoch
     network.to(device, memory_format=torch.channels_last)
     optimizer, schedule = _optimizer(network, settings, steps)
     state = {"network": network, "optimizer": optimizer, "schedule": schedule}
@@ -200,9 +197,10 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     history = History(history, start)
     summed, last = torch.zeros((), dtype=torch.float64, device=device), start
     bar = tqdm(range(start, steps), initial=start, total=steps, desc="training", disable=not progress)
-    for step, (indices, inputs, targets) in zip(
-        bar, _batches(recipe, data, margin, range(start, steps), device), strict=True
-    ):
+    batches = _batches(recipe, data, margin, range(start, steps), device)
+    if device.type != "cpu":  # which has nothing to do while a device computes
+        batches = _ahead(batches, _AHEAD)
+    for step, (indices, inputs, targets) in zip(bar, batches, strict=True):
         network.bfloat16 = settings["bfloat16"] and step < (1 - settings["float32"]) * steps
         value = loss(network(inputs), targets, indices)
         optimizer.zero_grad(set_to_none=True)
@@ -222,7 +220,7 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
             mean = float(summed) / (done - last)
             check_loss(mean, recipe, done)
             measured = rms(result, device) if due or done == steps else None
-            history.add(step=done, epoch=done / batches, loss=mean, held_out_rms=measured, learning_rate=rate)
+            history.add(step=done, epoch=done / per_epoch, loss=mean, held_out_rms=measured, learning_rate=rate)
             bar.set_postfix(loss=f"{mean:.3g}", refresh=False)
             summed, last = torch.zeros_like(summed), done
         if due and checkpoint is not None:

@@ -210,6 +210,27 @@ def test_totals_of_the_recipe(make, image, tmp_path):
     assert train.sources.count("noise") == 17
 
 
+def test_processes_make_the_same_patches(make, image, tmp_path):
+    alone, together = (make_patches(make(image), tmp_path, workers=workers, progress=False) for workers in (1, 2))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.inputs, other.inputs)
+        np.testing.assert_array_equal(one.targets, other.targets)
+        assert one.sources == other.sources
+
+
+@pytest.mark.parametrize("turn", [True, False])
+@pytest.mark.parametrize("kind", ["image", "synthetic", "held out"])
+def test_a_scene_that_is_skipped_takes_the_numbers_of_one_that_is_sampled(make, image, tmp_path, kind, turn):
+    recipe = make(image)
+    scenes = dataset._file_scenes(recipe["files"][0], tmp_path, "continuum")
+    drawn = dataset._synthetic_scenes(recipe["synthetic"][0], "continuum")
+    scene = {"image": scenes[0], "synthetic": drawn[0], "held out": drawn[-1]}[kind]
+    sampled, skipped = np.random.default_rng(5), np.random.default_rng(5)
+    scene.sample(sampled, recipe.sampling() | {"turn": turn})
+    scene.skip(skipped, turn=turn)
+    assert sampled.random() == skipped.random()
+
+
 def test_recipes_that_hold_nothing_out_are_told(make, image, tmp_path):
     synthetic = [{"kind": "quiet", "scenes": 1, "patches": 1, "test_scenes": 0, "test_patches": 0}]
     recipe = make(image, files=[], synthetic=synthetic)

@@ -302,6 +302,29 @@ def test_the_learning_rate_rises_and_falls_in_any_number_of_steps(steps, share):
         assert rates[-1] < 1e-4
 
 
+def test_batches_are_drawn_ahead_in_their_order():
+    drawn = []
+
+    def batches(number):
+        for step in range(number):
+            drawn.append(step)
+            yield step
+        raise ValueError("no more")
+
+    ahead = loop._ahead(batches(9), 4)
+    assert next(ahead) == 0
+    deadline = time.monotonic() + 20
+    while len(drawn) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert drawn == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="no more"):
+        assert list(ahead) == "never"
+    assert drawn == list(range(9))
+    assert list(loop._ahead(iter(range(9)), 4)) == list(range(9))
+    assert list(loop._ahead(iter(()), 4)) == []
+
+
 @pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
 def test_a_training_that_diverges_stops_and_leaves_no_file(recipe_file):
     out, changes = recipe_file.parent / "bad.onnx", {"training.learning_rate": 1e30, "training.clip": 0.0}
