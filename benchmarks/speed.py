@@ -122,7 +122,7 @@ def _medians(figures):
 
 
 def full_disks(models, keras, data, repeats, device, folder):
-    """Rows of full disks, Map to Map, stage by stage; and the peer's, half of it before and half of it after."""
+    """Yield rows of full disks, Map to Map, stage by stage; and the peer's, half of it before and half of it after."""
     rows, peer = [], []
     if keras:
         peer = [keras.seconds(_SQUARE) for _ in range(_SQUARES // 2)]
@@ -138,15 +138,16 @@ def full_disks(models, keras, data, repeats, device, folder):
             figures = case("map", *options, *more)
             stages = _medians(figures)
             around = 1 - stages["network"] / stages["map to map"]
-            rows.append(
-                {"model": label, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]}
-            )
+            row = {"model": label, **stages, "share around the network": around, "peak, GiB": figures["peak_gib"]}
+            rows.append(row)
+            if not keras:
+                yield row
     if keras:
         seconds = sum(peer + [keras.seconds(_SQUARE) for _ in range(_SQUARES // 2)])
         rows.append({"model": f"{_KERAS}, {_SQUARES} squares", "network": seconds})
         for row in rows:
             row["network, times as fast as Keras"] = seconds / row["network"]
-    return rows
+        yield from rows
 
 
 def scaling(model, sides, repeats, device, folder):
@@ -174,13 +175,12 @@ def differences(models, side=1024):
     return rows
 
 
-def report(name, rows, outdir):
-    """Write a table as CSV and print it as Markdown."""
+def write_table(name, rows, outdir):
+    """Write a table as CSV, and return it as text, the headings first."""
     headings = [key for key in rows[0] if any(row.get(key) is not None for row in rows)]
-    cells = [[_cell(row.get(key)) for key in headings] for row in rows]
-    print(f"\n{name}\n")
-    print_rows([headings, *cells])
-    write_rows([headings, *cells], outdir / f"{name}.csv")
+    cells = [headings, *([_cell(row.get(key)) for key in headings] for row in rows)]
+    write_rows(cells, outdir / f"{name}.csv")
+    return cells
 
 
 def _cell(value):
@@ -215,9 +215,13 @@ def main():
         shipped = {name: resolve(name) for name in available_models()}
         models = shipped | {_NAIVE: write_naive_graph(Path(folder) / "naive.onnx")}
         for name in options.tables:
-            rows = tables[name] = list(_measure(name, options, shipped, models, peak, folder))
+            rows = tables[name] = []
+            for row in _measure(name, options, shipped, models, peak, folder):
+                rows.append(row)
+                cells = write_table(name, rows, options.outdir)  # row by row: what is cut short is not lost
             if rows:
-                report(name, rows, options.outdir)
+                print(f"\n{name}\n")
+                print_rows(cells)
     file = options.outdir / "speed.json"
     known = json.loads(file.read_text()) if file.exists() else {}
     file.write_text(json.dumps(known | {"machine": machine} | tables, indent=1) + "\n")
