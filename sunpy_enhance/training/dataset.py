@@ -162,7 +162,9 @@ def _synthetic_scenes(entry, observable):
     def truth(seed, lowest):
         return functools.partial(_synthetic, observable, kind, seed, shape, lowest)
 
-    scenes = [_Scene("train", truth(seed, lowest), entry["patches"], ranges, 1) for seed in range(entry["scenes"])]
+    scenes = [
+        _Scene("train", truth(seed, lowest), entry["patches"], ranges, draws=1) for seed in range(entry["scenes"])
+    ]
     test_seeds = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + entry["test_scenes"])
     return scenes + [_Scene("held_out", truth(seed, None), entry["test_patches"], {}) for seed in test_seeds]
 
