@@ -6,6 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import itertools
 import multiprocessing
 
 import numpy as np
@@ -185,17 +186,21 @@ def _scale(scenes, part, total):
     ]
 
 
-@contextlib.contextmanager
-def _mapping(workers):
-    """Give a ``map`` in so many processes, or in this one."""
+def _sampled(scenes, states, sampling, workers):
+    """Yield the patches of each scene in turn, made in so many processes, or in this one."""
     if workers == 1:
-        yield map
+        yield from map(_Scene.sample, scenes, states, itertools.repeat(sampling))
         return
     # Not forked: PyTorch and HDF5 have threads and locks that a fork would copy as they stand.
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
     try:
-        yield pool.map
+        jobs = (pool.submit(_Scene.sample, *job, sampling) for job in zip(scenes, states, strict=True))
+        # What is done waits in memory until it is taken: no more than two scenes for each process.
+        waiting = collections.deque(itertools.islice(jobs, 2 * workers))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(itertools.islice(jobs, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -247,8 +252,7 @@ def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
     for scene in scenes:
         states.append(copy.deepcopy(rng))
         scene.skip(rng, turn=sampling["turn"])
-    with _mapping(workers) as each:
-        pieces = each(_Scene.sample, scenes, states, [sampling] * len(scenes))
+    with contextlib.closing(_sampled(scenes, states, sampling, workers)) as pieces:
         bar = tqdm(pieces, total=len(scenes), desc="scenes", disable=not progress)
         for scene, piece in zip(scenes, bar, strict=True):
             patches = filled[scene.part]

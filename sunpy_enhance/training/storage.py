@@ -31,8 +31,8 @@ def _decisive(recipe):
 def write_dataset(recipe, directory, path, *, workers=1, progress=True):
     """Make the patches of a recipe and write them to an HDF5 file.
 
-    Only one scene of each process is in memory at a time, and with several the patches that wait to be written. They
-    are those of `~sunpy_enhance.training.recipe.make_patches`.
+    Only one scene of each process is in memory at a time, and with several the patches of two more for each that wait
+    to be written. They are those of `~sunpy_enhance.training.recipe.make_patches`.
 
     Parameters
     ----------

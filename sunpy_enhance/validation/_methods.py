@@ -1,5 +1,6 @@
 """The methods of a benchmark: networks, functions and references, each from patches to what it makes of them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,12 @@ def _named(models):
     """Return {name: model} of what was given."""
     if isinstance(models, dict):
         return models
-    models = [models] if isinstance(models, (str, Path)) else list(models)
+    if isinstance(models, (str, Path)):
+        models = [models]
+    if not isinstance(models, Iterable):
+        msg = f"models is {models!r}, expected names or paths of networks, or a dict of names to them or to functions"
+        raise TypeError(msg)
+    models = list(models)
     names = [Path(str(model)).stem for model in models]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

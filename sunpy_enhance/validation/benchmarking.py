@@ -140,6 +140,8 @@ def benchmark(
 
     Raises
     ------
+    TypeError
+        Where `models` is a function without a name, or neither names nor paths.
     ValueError
         Where a model or an observable is unknown, a function comes without `observable` or a network for another one,
         two models have one name or one has that of a method that is added, or `patches` or `seed` cannot be used.

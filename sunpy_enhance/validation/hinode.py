@@ -117,8 +117,8 @@ def compare(
         Where one of the two is not a sunpy Map.
     ValueError
         Where one is a field and the other an intensity, the reference's telescope resolves less, its wavelength is
-        unclear, the Maps do not overlap by at least 32 pixels along both axes, or nothing in common is found within the
-        largest shift.
+        unclear, the Maps do not overlap by at least 32 pixels along both axes, the largest shift is not positive and
+        finite, or nothing in common is found within it.
 
     Notes
     -----
@@ -130,6 +130,9 @@ def compare(
     check_map(enhanced=enhanced, reference_map=reference_map)
     if aperture < target:
         msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
+        raise ValueError(msg)
+    if not (largest_shift > 0 and np.isfinite(largest_shift)):
+        msg = f"largest_shift is {largest_shift}, expected more than nothing, and finite: how far to look, in arcsec"
         raise ValueError(msg)
     data = _valid(reference_map)
     signed = _is_field(enhanced, reference_map, data)

@@ -1,5 +1,6 @@
 """Pairs of patches: both show the same piece of the Sun."""
 
+import concurrent.futures
 import hashlib
 
 import numpy as np
@@ -216,6 +217,30 @@ def test_processes_make_the_same_patches(make, image, tmp_path):
         np.testing.assert_array_equal(one.inputs, other.inputs)
         np.testing.assert_array_equal(one.targets, other.targets)
         assert one.sources == other.sources
+
+
+def test_few_scenes_wait_to_be_taken(monkeypatch):
+    submitted = []
+
+    class Pool:
+        def __init__(self, workers, mp_context):
+            assert workers == 3
+
+        def submit(self, function, scene, state, sampling):
+            submitted.append(scene)
+            future = concurrent.futures.Future()
+            future.set_result(scene)
+            return future
+
+        def shutdown(self, *, cancel_futures):
+            assert cancel_futures
+
+    monkeypatch.setattr(dataset.concurrent.futures, "ProcessPoolExecutor", Pool)
+    pieces = dataset._sampled(range(20), range(20), {}, 3)
+    for taken in range(20):
+        assert next(pieces) == taken
+        assert len(submitted) == min(taken + 6, 20)
+    assert list(pieces) == []
 
 
 @pytest.mark.parametrize("turn", [True, False])

@@ -149,3 +149,9 @@ def test_command(tmp_path, capsys):
         told = list(csv.DictReader(stream))
     assert len(told) == len(rows)
     assert told[0]["RMS [%]"] == f"{100 * rows[0]['rms']:.3f}"
+
+
+@pytest.mark.parametrize("models", [3, np.negative])
+def test_what_are_no_models_is_told(models):
+    with pytest.raises(TypeError, match="expected names or paths of networks, or a dict of names to them"):
+        benchmark(models, observable="continuum")

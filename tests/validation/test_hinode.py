@@ -273,3 +273,9 @@ def test_images_of_larger_telescopes_and_what_hmi_would_have_seen_of_them(name):
     assert plain.contrast["enhanced"] < found.contrast["enhanced"] < found.contrast["reference"]
     assert 0.8 < found.slope < 1
     np.testing.assert_allclose(found.shift.to_value(u.pix), [-1.3 / 0.252, 0.7 / 0.252], atol=0.05)
+
+
+@pytest.mark.parametrize("largest", [np.nan, np.inf, 0, -1])
+def test_how_far_to_look_is_checked(truth, enhanced, largest):
+    with pytest.raises(ValueError, match="expected more than nothing, and finite"):
+        compare(enhanced, seen(truth, 0.5, 0.16, (240, 250)), largest_shift=largest * u.arcsec)
