@@ -97,6 +97,7 @@ wide = 3
 dilation = 2
 [patches]
 size = 8
+number = 18
 [[files]]
 file = "truth.fits"
 source = "noise"

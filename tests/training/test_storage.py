@@ -18,6 +18,7 @@ CHANGES = {
     "files": [],
     "synthetic": [SCENE],
     "patches.size": 8,
+    "patches.number": 6,
     "network.channels": 4,
     "network.narrow": 5,
     "network.wide": 3,
@@ -73,7 +74,7 @@ def test_a_recipe_of_the_same_patches_may_use_it(path):
     [
         ({"seed": 8, "psf.omega": 1.8}, r"is not of recipe continuum: it differs in \['psf', 'seed'\]; make it again"),
         ({"synthetic": [SCENE | {"patches": 4}]}, r"it differs in \['synthetic'\]"),
-        ({"patches.number": 6}, r"it differs in \['patches'\]"),
+        ({"patches.number": 7}, r"it differs in \['patches'\]"),
         ({"network.layers": 6}, "has 10 pixels around its patches, but continuum needs 12: make it again"),
     ],
 )
