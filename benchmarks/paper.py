@@ -26,7 +26,7 @@ from sunpy_enhance.optics import AiryPSF, WachterPSF, degrade
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, sample_patches
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation import bicubic
-from sunpy_enhance.validation.benchmarking import _Trained
+from sunpy_enhance.validation._methods import Trained
 
 # Enough for the residual that the paper has.
 ITERATIONS = 100
@@ -50,7 +50,7 @@ def validation_patches(kind, model, *, size=96, noise):
     """Return (input, result, target) of held-out synthetic scenes, as many pixels as shown."""
     from sunpy_enhance._network import load_network
 
-    method = _Trained(load_network(model, "cpu"))
+    method = Trained(load_network(model, "cpu"))
     shown = []
     for scene in ("quiet", "spot", "pores") if kind == "continuum" else ("plage", "spot", "mixed"):
         truth = synthetic_truth(kind, scene, seed=HELD_OUT_SEEDS)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib
 import json
 import pathlib
 
@@ -20,6 +21,13 @@ BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 def importable(monkeypatch):
     """The modules of the benchmark, as the script sees them."""
     monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
+def test_every_script_finds_what_it_imports(name):
+    if name == "speed_keras":
+        pytest.importorskip("tensorflow", reason="Keras runs in an environment of its own")
+    importlib.import_module(name)
 
 
 def patch_rows(observable, **rms):
