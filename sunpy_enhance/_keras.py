@@ -74,7 +74,7 @@ def read_keras(path):
                 raise ValueError(msg)
             _check_settings(path, file.attrs.get("model_config"))
             layers = [(name, _layer(path, root, name)) for name in names]
-    except (*_DAMAGES, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (*_DAMAGES, json.JSONDecodeError, UnicodeError) as error:
         msg = f"{path} is no complete HDF5 file of Keras weights ({error}): fetch or write it again"
         raise ValueError(msg) from error
     _check_padding(path, layers)

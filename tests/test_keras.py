@@ -2,6 +2,7 @@
 
 import importlib
 import pathlib
+import re
 
 import h5py
 import numpy as np
@@ -227,6 +228,20 @@ def test_damaged_files_are_an_error_or_do_no_harm(tmp_path_factory, data):
         message = str(error)
     assert (folder / "out.onnx").exists() == (message is None)
     assert message is None or str(path) in message
+
+
+def test_names_that_are_no_text_are_an_error(tmp_path):
+    path = write_layers(tmp_path / "w.hdf5", keras_layers(random_state(2, 1)), whole=True)
+    content = path.read_bytes()
+    found = [match.start() for match in re.finditer(b"conv2d", content)]
+    assert found
+    for position in found:
+        damaged = bytearray(content)
+        damaged[position] ^= 128
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"w\.hdf5"):
+            import_keras(path, tmp_path / "out.onnx", observable="continuum")
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_weights_of_the_other_byte_order(tmp_path):
