@@ -110,6 +110,8 @@ def _do(job):
             residual = _residual(smap, enhanced, card)
         # A FITS header has no number for NaN, and without the keyword it would be made again each time.
         enhanced.meta["enhresid"] = residual if math.isfinite(residual) else "nan"
+    if _of_ours(job.output):
+        picture.unlink(missing_ok=True)  # it shows what is about to be replaced
     write_map(enhanced, job.output)
     if job.pictures:  # after the FITS file, which tells whose picture it is
         _draw(smap, enhanced, picture)
@@ -191,6 +193,12 @@ def _sha256(source):
     if source.smap.mask is not None:
         digest.update(np.packbits(np.asarray(source.smap.mask)).tobytes())
     return digest.hexdigest()
+
+
+def _of_ours(output):
+    """Return whether an output was made by sunpy_enhance, and so the picture beside it."""
+    headers, _ = read_headers(output) if output.exists() else ([], False)
+    return bool(headers) and "ENHSHA" in headers[0]
 
 
 def _of_earlier(output, model, made_of, with_options):

@@ -63,7 +63,8 @@ def enhance_files(
         See `enhance_map`.
     overwrite : bool
         Make all outputs again, and replace whatever has their names. By default a file that was not made by
-        sunpy_enhance is kept, and its input fails; a PNG counts as made by it where the output is there.
+        sunpy_enhance is kept, and its input fails; a PNG counts as made by it where the output is there, and is removed
+        when that is made again.
     on_error : {"skip", "raise"}
         What to do when an input cannot be enhanced: go on with the others, or raise its error.
     residual : bool

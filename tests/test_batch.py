@@ -252,6 +252,25 @@ def test_pictures_of_others_are_kept(inputs, out, model):
     assert statuses(table) == ["enhanced"]
 
 
+def test_no_picture_of_an_output_that_was_replaced(inputs, out, model):
+    picture = out / f"{inputs[0].stem}_enhanced.png"
+    enhance_files(inputs[:1], out, model=model, pictures=True, **QUIET)
+    enhance_files(inputs[:1], out, model=model, limb="nan", **QUIET)
+    assert not picture.exists()
+    table = enhance_files(inputs[:1], out, model=model, limb="nan", pictures=True, **QUIET)
+    assert table["message"][0] == "done before, its picture is new"
+    assert picture.exists()
+
+
+def test_replacing_the_output_of_another_program_keeps_its_picture(inputs, out, model):
+    out.mkdir()
+    picture = out / f"{inputs[0].stem}_enhanced.png"
+    fits.PrimaryHDU(np.ones((4, 4))).writeto(picture.with_suffix(".fits"))
+    picture.write_text("precious")
+    assert statuses(enhance_files(inputs[:1], out, model=model, overwrite=True, **QUIET)) == ["enhanced"]
+    assert picture.read_text() == "precious"
+
+
 def test_no_picture_without_its_output(inputs, out, model):
     (out / f"{inputs[0].stem}_enhanced.fits").mkdir(parents=True)
     table = enhance_files(inputs[:1], out, model=model, pictures=True, overwrite=True, **QUIET)

@@ -68,7 +68,8 @@ def _add_residual(graph, network, image, phases):
     features = _add_features(graph, network, graph.crop(image, unused), graph.crop(phases, unused))
     features = graph.add("Relu", graph.convolve(features, *_arrays(*network.first_convolution())))
     for layer in network.layers:
-        features = graph.add("Relu", graph.convolve(features, *_arrays(*layer.convolution())))
+        kernel = _arrays(*layer.convolution())
+        features = graph.add("Relu", graph.convolve(features, *kernel, dilation=layer.dilation))
     kernel, side = last_in_blocks(network)
     residual = _pixels(graph, graph.convolve(features, kernel, stride=side), side)
     return graph.add("Add", graph.crop(phases, network.margin), residual), features

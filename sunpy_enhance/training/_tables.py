@@ -21,6 +21,7 @@ TRAINING_DEFAULTS = {
     "local": 0.0,
     "local_floor": 1.0,
     "local_box": 9,
+    "quiet": 0.0,
     "l2": 0.0,
     "clip": 1.0,
     "flips": True,
@@ -74,7 +75,8 @@ def read(path, inheriting=()):
 def merge(base, own):
     """Return the tables of a base overridden by others: key by key within tables, lists as a whole.
 
-    A table of another ``kind`` replaces the base's, for its keys are others; and ``epochs`` replaces ``steps``.
+    A table of another ``kind`` replaces the base's, for its keys are others; ``epochs`` replaces ``steps``; and with
+    scenes of its own, a recipe does not inherit how many patches the base's scenes give in all.
     """
     merged = base | own
     for key in base.keys() & own.keys():
@@ -84,6 +86,9 @@ def merge(base, own):
     for key, other in (("steps", "epochs"), ("epochs", "steps")):
         if key in own and other not in own:
             merged.pop(other, None)
+    if {"files", "synthetic"} & own.keys() and isinstance(merged.get("patches"), dict):
+        others = {"number", "test_number"} - own.get("patches", {}).keys()
+        merged["patches"] = {key: value for key, value in merged["patches"].items() if key not in others}
     return merged
 
 

@@ -202,7 +202,7 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
         batches = _ahead(batches, _AHEAD)
     for step, (indices, inputs, targets) in zip(bar, batches, strict=True):
         network.bfloat16 = settings["bfloat16"] and step < (1 - settings["float32"]) * steps
-        value = loss(network(inputs), targets, indices)
+        value = loss(network(inputs), targets, indices, inputs)
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         if settings["clip"]:

@@ -5,11 +5,14 @@ import torch
 from torch.nn import functional
 
 from sunpy_enhance.optics import transfer_function
+from sunpy_enhance.validation.scores import crop
 
 __all__ = ["Loss"]
 
 # Below this part of its light the larger telescope passes too little to be divided by.
 _LOWEST_TARGET_TRANSFER = 0.02
+# A field is weak below so many times the noise.
+_QUIET = 2
 
 
 class Loss:
@@ -27,6 +30,8 @@ class Loss:
     * ``loss = "weighted"``: :math:`s` in units of the linear filter's squared error on the same patch, so that quiet
       Sun counts as much as spots, times ``patch``. With ``local`` the absolute error relative to the strength about
       each pixel, in a box of ``local_box`` output pixels, is added, so that weak field beside a spot counts, too.
+      With ``quiet`` the square of the result, in units of the noise, is added where HMI sees less than twice the noise:
+      a field that might be none is rather kept small.
 
     In both, a patch counts as often as ``weights`` says of its source, once by default. Sources that no patch is from
     do not matter: a recipe with other files may inherit them.
@@ -57,8 +62,11 @@ class Loss:
             relative = psf / np.maximum(np.abs(target), _LOWEST_TARGET_TRANSFER)
             self.relative = torch.from_numpy(relative / np.maximum(np.abs(relative), 1)).to(device)
 
-    def __call__(self, results, targets, indices):
-        """Return the loss of the patches `indices`: results and targets are (n, 1, 2y, 2x)."""
+    def __call__(self, results, targets, indices, inputs):
+        """Return the loss of the patches `indices`.
+
+        Results and targets are (n, 1, 2y, 2x), inputs (n, 1, y + 2 halo, x + 2 halo).
+        """
         settings = self.settings
         error = results - targets
         inconsistent = 0.0
@@ -76,6 +84,10 @@ class Loss:
                 # Nearly the absolute error: its minimum, the median, invents less where the data leave a choice.
                 absolute = (error.square() + (self.noise / 2) ** 2).sqrt()
                 losses = losses + 2 * (absolute / self._tolerable(targets)).mean(dim=(1, 2, 3))
+            if settings["quiet"]:
+                seen = crop(inputs, (inputs.shape[-1] - results.shape[-1] // 2) // 2)
+                quiet = functional.interpolate(seen, scale_factor=2, mode="nearest").abs() < _QUIET * self.noise
+                losses = losses + settings["quiet"] / self.noise**2 * (quiet * results.square()).mean(dim=(1, 2, 3))
         return (losses * self.counts[indices]).mean()
 
     def _tolerable(self, targets):

@@ -36,9 +36,9 @@ class _Layer(nn.Module):
     (a, a') the kernel is [[P, Q], [Q, P]] with the same bias for both: exchanging a and a' exchanges the outputs.
     """
 
-    def __init__(self, channels, *, paired):
+    def __init__(self, channels, *, paired, dilation=1):
         super().__init__()
-        self.paired = paired
+        self.paired, self.dilation = paired, dilation
         rows = channels // 2 if paired else channels
         self.weight = nn.Parameter(torch.empty(rows, channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(rows))
@@ -55,7 +55,7 @@ class _Layer(nn.Module):
         return torch.cat([self.weight, torch.cat([second, first], dim=1)]), self.bias.repeat(2)
 
     def forward(self, images):
-        return functional.relu(functional.conv2d(images, *self.convolution()))
+        return functional.relu(functional.conv2d(images, *self.convolution(), dilation=self.dilation))
 
 
 class Restored(typing.NamedTuple):
@@ -86,16 +86,22 @@ class Hybrid(nn.Module):
         The image is divided by it first, the result multiplied last.
     narrow, wide, dilation : int
         Of the `~sunpy_enhance.training.linear.LinearFilter`.
+    dilations : list of int, optional
+        How many pixels the taps of each hidden layer are apart, one by default: farther apart they see more, for the
+        same number of multiplications.
 
     Raises
     ------
     ValueError
-        Where the channels cannot be paired, which an odd network does, or the filter has no middle.
+        Where the channels cannot be paired, which an odd network does, the filter has no middle, or the dilations are
+        not as many as the layers.
     """
 
     border = "pad"
 
-    def __init__(self, channels=32, layers=3, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4):
+    def __init__(
+        self, channels=32, layers=3, *, odd=False, constant=1.0, narrow=15, wide=11, dilation=4, dilations=None
+    ):
         super().__init__()
         if odd and channels % 2:
             msg = f"channels is {channels}, expected an even number: those of a field's network come in pairs"
@@ -105,13 +111,17 @@ class Hybrid(nn.Module):
         if not channels:
             return
         self.first = nn.Conv2d(10 if odd else 5, channels // 2 if odd else channels, 3)
-        self.layers = nn.ModuleList(_Layer(channels, paired=odd) for _ in range(layers))
+        dilations = [1] * layers if dilations is None else dilations
+        if len(dilations) != layers:
+            msg = f"{len(dilations)} dilations are given, expected {layers}: one for each of the layers"
+            raise ValueError(msg)
+        self.layers = nn.ModuleList(_Layer(channels, paired=odd, dilation=dilation) for dilation in dilations)
         self.last = nn.Parameter(torch.zeros(4, channels // 2 if odd else channels, 3, 3))
 
     @property
     def depth(self):
-        """Number of 3x3 convolutions of the residual network: so many pixels it sees on each side of one."""
-        return 2 + len(self.layers) if self.channels else 0
+        """How many pixels the residual network sees on each side of one."""
+        return 2 + sum(layer.dilation for layer in self.layers) if self.channels else 0
 
     @property
     def margin(self):

@@ -110,7 +110,8 @@ def read_recipe(path, *, changes=None, directory=None):
 
     With ``base = "other.toml"`` a recipe is another one, but for what it says itself: its tables override the base's
     key by key, its arrays of tables (``[[files]]``, ``[[synthetic]]``) replace the base's as a whole. A table with
-    another ``kind`` replaces the base's, too, and ``epochs`` replaces ``steps``. The base is looked for beside the
+    another ``kind`` replaces the base's, too, and ``epochs`` replaces ``steps``; and ``patches.number`` and
+    ``patches.test_number`` are not inherited by a recipe with scenes of its own. The base is looked for beside the
     recipe, then among those of the shipped networks.
 
     Parameters

@@ -125,7 +125,8 @@ def test_no_features_at_the_high_resolution(paper):
 
 
 @pytest.mark.parametrize(
-    "make", [hybrid, lambda: hybrid(layers=3), lambda: hybrid(0), lambda: hybrid(odd=True), randomised]
+    "make",
+    [hybrid, lambda: hybrid(layers=3), lambda: hybrid(0), lambda: hybrid(odd=True, dilations=[2, 1]), randomised],
 )
 def test_multiply_adds_are_those_of_the_file(make, tmp_path):
     network = make()
@@ -146,7 +147,8 @@ def test_multiply_adds_are_those_of_the_file(make, tmp_path):
 @pytest.mark.parametrize(("layers", "odd"), [(2, False), (2, True), (3, False), (3, True)])
 def test_filter_in_blocks_of_pixels(dilation, block, layers, odd, tmp_path):
     observable = "magnetogram" if odd else "continuum"
-    network = hybrid(layers=layers, dilation=dilation, odd=odd, constant=CONSTANTS[observable])
+    dilations = [1, 2, 1][:layers]
+    network = hybrid(layers=layers, dilation=dilation, dilations=dilations, odd=odd, constant=CONSTANTS[observable])
     path = tmp_path / "out.onnx"
     card = export.export(recipe_of(observable), network, {}, path, mu_validated=1.0)
     assert card.multiple_of == network.multiple_of == block

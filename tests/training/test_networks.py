@@ -31,8 +31,28 @@ def test_shape(layers, odd):
     assert run(network, np.zeros((20 + 2 * halo, 31 + 2 * halo))).shape == (40, 62)
 
 
-def test_field_that_changes_sign():
-    network = randomised(odd=True, constant=1000.0)
+@pytest.mark.parametrize("dilations", [None, [1, 2, 1, 3]])
+def test_the_residual_network_sees_as_far_as_it_says(dilations):
+    network = randomised(dilations=dilations)
+    halo, inside = network.halo, network.reach
+    pixel = np.zeros((2 * halo + 1, 2 * halo + 1))
+    changed = []
+    for distance in (inside, inside + 1):
+        pixel[:] = 0
+        pixel[halo, halo - distance if distance <= halo else 0] = 1
+        changed.append(np.abs(run(network, pixel) - run(network, 0 * pixel)).max())
+    assert changed[0] > 0
+    assert inside == halo or changed[1] == 0
+
+
+def test_a_dilation_for_each_layer():
+    with pytest.raises(ValueError, match="2 dilations are given, expected 3: one for each of the layers"):
+        Hybrid(8, 3, dilations=[1, 2])
+
+
+@pytest.mark.parametrize("dilations", [None, [1, 2, 1, 1]])
+def test_field_that_changes_sign(dilations):
+    network = randomised(odd=True, constant=1000.0, dilations=dilations)
     field = np.random.default_rng(0).normal(0, 800, (40, 40))
     # Exact but for the order in which float32 numbers of some 1000 G are added up.
     np.testing.assert_allclose(run(network, -field), -run(network, field), rtol=0, atol=0.02)

@@ -67,6 +67,16 @@ def test_another_kind_replaces_the_table_and_epochs_replace_steps(own):
     assert "epochs" not in read_recipe(own, changes={"training.steps": 3})["training"]
 
 
+def test_own_scenes_are_as_many_patches_as_they_say(own):
+    assert read_recipe("continuum")["patches"]["number"] == 25_000
+    assert "number" not in read_recipe(own)["patches"]
+    assert read_recipe(own)["patches"]["size"] == 48
+    own.write_text('base = "continuum.toml"\nname = "own"\n')
+    assert read_recipe(own)["patches"]["number"] == 25_000
+    own.write_text(OWN.replace("[training]", "[patches]\nnumber = 7\n[training]"))
+    assert read_recipe(own)["patches"]["number"] == 7
+
+
 def test_changes_are_noted_in_the_text(own):
     recipe = read_recipe(own, changes={"training.steps": 10, "psf.kind": "wachter", "patches.turn": False})
     assert recipe["training"]["steps"] == 10
