@@ -91,6 +91,7 @@ def _do(job):
     made_of = _sha256(source)
     with_options = options_text(job.options)
     picture = job.output.with_suffix(".png")
+    header = None
     if not job.overwrite:
         header = _of_earlier(job.output, job.model, made_of, with_options)
         if header is not None and ("ENHRESID" in header or not job.residual):
@@ -110,7 +111,7 @@ def _do(job):
             residual = _residual(smap, enhanced, card)
         # A FITS header has no number for NaN, and without the keyword it would be made again each time.
         enhanced.meta["enhresid"] = residual if math.isfinite(residual) else "nan"
-    if _of_ours(job.output):
+    if header is None and _of_ours(job.output):
         picture.unlink(missing_ok=True)  # it shows what is about to be replaced
     write_map(enhanced, job.output)
     if job.pictures:  # after the FITS file, which tells whose picture it is
