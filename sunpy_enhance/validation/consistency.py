@@ -154,7 +154,7 @@ def check(
     >>> continuum, magnetogram = demo_maps()
     >>> found = check(enhance_map(magnetogram), magnetogram)  # doctest: +IGNORE_OUTPUT
     >>> round(float(found.chi_square), 1)
-    1.1
+    0.8
     """
     from sunpy_enhance._arguments import check_map, check_psf
     from sunpy_enhance._hmi import observable
