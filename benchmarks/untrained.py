@@ -1,0 +1,84 @@
+"""How often the truth lies within the uncertainty where the Sun is of a kind that was not trained on.
+
+Run ``python benchmarks/untrained.py DATA [--recipes RECIPE ...] [--out docs/uncertainty/untrained.csv]``. DATA is the
+folder of the recipes' files. For each group of sources below, a recipe's network and head are trained and calibrated
+without any patch of them, and what is covered is counted on their held-out patches; beside it the network as it is
+shipped, which knows them. A quarter of an hour on one core for each group.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+
+import numpy as np
+from rows import print_rows, write_rows
+
+from sunpy_enhance._network import load_network
+from sunpy_enhance.training.dataset import Patches
+from sunpy_enhance.training.recipe import make_patches, read_recipe
+from sunpy_enhance.training.train import train
+from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
+
+# Sources that go together: the same telescope's, or the same painter's.
+GROUPS = {
+    "continuum": [["SST quiet Sun", "SST sunspot"], ["ME sunspot"]],
+    "magnetogram": [["ME sunspot"], ["synthetic spot", "synthetic bipole", "synthetic delta"]],
+}
+_HEADING = ["network", "truth", "RMS error, trained on it = 1"]
+_HEADING += [f"within {k} sigma, {which} [%]" for which in ("trained on it", "not trained on it") for k in (1, 2)]
+
+
+def without(recipe, group):
+    """Return a recipe that draws no scenes of some synthetic sources."""
+    recipe = copy.deepcopy(recipe)
+    entries = recipe.table.get("synthetic", [])
+    recipe.table["synthetic"] = [entry for entry in entries if f"synthetic {entry['kind']}" not in group]
+    return recipe
+
+
+def parted(patches, group):
+    """Return the patches of the other sources, and those of a group."""
+    inside = np.isin(patches.sources, group)
+    return [
+        Patches(patches.inputs[where], patches.targets[where], np.array(patches.sources)[where].tolist())
+        for where in (~inside, inside)
+    ]
+
+
+def rows_of(recipe, patches, group, *, progress=True):
+    """Train without a group; return a row for each of its sources that something is held out of."""
+    others, _ = parted(patches[0], group)
+    _, unknown = parted(patches[1], group)
+    lacking, card = without(recipe, group), load_network(recipe["name"], "cpu").card
+    network, _, metrics = train(lacking, None, device="cpu", patches=(others, unknown), progress=progress)
+    head = train_head(lacking, network, others, progress=progress)
+    calibrate(lacking, network, head, calibration_patches(lacking, others))
+    found = coverage(lacking, network, head, unknown)
+    rows = []
+    for source in sorted(set(unknown.sources)):
+        parts = [which[source]["all"][f"within_{k}"] for which in (card.uncertainty["coverage"], found) for k in (1, 2)]
+        rms = metrics[source][recipe["name"]]["rms"] / card.metrics[source][recipe["name"]]["rms"]
+        rows.append([recipe["name"], source, f"{rms:.3f}", *(f"{100 * part:.1f}" for part in parts)])
+    return rows
+
+
+def main():
+    """Print the table, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--recipes", nargs="+", default=["continuum-fast", "magnetogram-fast"])
+    parser.add_argument("--out", type=Path, help="where the CSV file goes; default: nowhere")
+    options = parser.parse_args()
+    rows = [_HEADING]
+    for name in options.recipes:
+        recipe = read_recipe(name)
+        patches = make_patches(recipe, options.data)
+        for group in GROUPS[recipe["observable"]]:
+            rows += rows_of(recipe, patches, group)
+    print_rows(rows)
+    if options.out:
+        write_rows(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()
