@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["at_least_one"]
+__all__ = ["at_least_one", "quantity"]
 
 
 def at_least_one(text):
@@ -15,3 +15,14 @@ def at_least_one(text):
         msg = f"it is {text!r}, expected a whole number, 1 or more"
         raise argparse.ArgumentTypeError(msg)
     return number
+
+
+def quantity(text):
+    """Return the number with its unit that an option is given, for `argparse`."""
+    from astropy.units import Quantity
+
+    try:
+        return Quantity(text)
+    except (TypeError, ValueError) as error:
+        msg = f"it is {text!r}, expected a number and its unit, such as '6.3 G'"
+        raise argparse.ArgumentTypeError(msg) from error

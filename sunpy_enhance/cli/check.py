@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from sunpy_enhance._files import read_map
+from sunpy_enhance.cli._options import quantity
 
 __all__ = ["add_to"]
 
@@ -14,6 +15,12 @@ def add_to(commands):
     check.add_argument("before", type=Path, metavar="BEFORE", help="what HMI saw")
     check.add_argument("after", type=Path, metavar="AFTER", help="what was made of it")
     check.add_argument("--model", help="the network's name or .onnx file; default: by the header")
+    check.add_argument(
+        "--noise",
+        type=quantity,
+        metavar="'NUMBER UNIT'",
+        help="of what HMI saw, such as '6.3 G' for a magnetogram of 720 s; default: that of the network's training",
+    )
     check.add_argument("--out", type=Path, metavar="FILE", help="FILE.json and FILE.png; default: AFTER_check")
     check.set_defaults(function=_check)
 
@@ -21,7 +28,7 @@ def add_to(commands):
 def _check(options):
     from sunpy_enhance.validation import check
 
-    found = check(read_map(options.after), read_map(options.before), model=options.model)
+    found = check(read_map(options.after), read_map(options.before), model=options.model, noise=options.noise)
     print(found)
     name = options.after.name.removesuffix(".gz").removesuffix(".fits")
     out = options.out or options.after.with_name(f"{name}_check")

@@ -241,5 +241,15 @@ def test_command(tmp_path, capsys):
     told = json.loads((tmp_path / "after_check.json").read_text())
     assert told["regimes"]["all"]["pixels"] == 48 * 48
     assert (tmp_path / "after_check.png").read_bytes().startswith(b"\x89PNG")
+    arguments = ["check", str(tmp_path / "before.fits"), str(tmp_path / "after.fits"), "--noise"]
+    assert main([*arguments, "5 G"]) == 0
+    less = json.loads((tmp_path / "after_check.json").read_text())
+    assert less["noise"] == 5
+    assert less["chi_square"] == pytest.approx(4 * told["chi_square"])
+    assert main([*arguments, "0.1"]) == 1
+    assert "give it in a unit like the Map's" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "little"])
+    assert "it is 'little', expected a number and its unit, such as '6.3 G'" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "after.fits"), str(tmp_path / "before.fits")]) == 1
     assert "enhanced already" in capsys.readouterr().err
