@@ -21,7 +21,7 @@ from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, c
 
 # Sources that go together: the same telescope's, or the same painter's.
 GROUPS = {
-    "continuum": [["SST quiet Sun", "SST sunspot"], ["ME sunspot"]],
+    "continuum": [["SST quiet Sun", "SST sunspot"]],
     "magnetogram": [["ME sunspot"], ["synthetic spot", "synthetic bipole", "synthetic delta"]],
 }
 _HEADING = ["network", "truth", "RMS error, trained on it = 1"]
