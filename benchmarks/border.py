@@ -68,8 +68,8 @@ def main():
         scenes = Scenes(recipe, options.data, number=options.patches, halo=card.halo, seed=options.seed)
         case = scenes.held_out()
         usable = ~np.isin(case.patches.sources, recipe["uncertainty"]["without"])
-        case.patches.inputs, case.patches.targets = case.patches.inputs[usable], case.patches.targets[usable]
-        rows += rows_of(Path(model).stem, card, *ratios_of(network, case.patches, case.noise, options.seed))
+        errors, ratios = ratios_of(network, case.patches.select(usable), case.noise, options.seed)
+        rows += rows_of(Path(model).stem, card, errors, ratios)
     print_rows(rows)
     if options.out:
         write_rows(rows, options.out)

@@ -42,9 +42,7 @@ def cases_of(scenes):
     for case in scenes.cases():
         sources = np.array(case.patches.sources)
         for source in dict.fromkeys(case.patches.sources):
-            chosen = np.flatnonzero(sources == source)
-            part = type(case.patches)(case.patches.inputs[chosen], case.patches.targets[chosen], [source] * len(chosen))
-            yield case.truth, source, part, case.noise
+            yield case.truth, source, case.patches.select(sources == source), case.noise
 
 
 def constants(linear, scenes, noise, seed, observable):

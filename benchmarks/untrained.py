@@ -14,7 +14,6 @@ import numpy as np
 from rows import print_rows, write_rows
 
 from sunpy_enhance._network import load_network
-from sunpy_enhance.training.dataset import Patches
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.train import train
 from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
@@ -36,19 +35,10 @@ def without(recipe, group):
     return recipe
 
 
-def parted(patches, group):
-    """Return the patches of the other sources, and those of a group."""
-    inside = np.isin(patches.sources, group)
-    return [
-        Patches(patches.inputs[where], patches.targets[where], np.array(patches.sources)[where].tolist())
-        for where in (~inside, inside)
-    ]
-
-
 def rows_of(recipe, patches, group, *, progress=True):
     """Train without a group; return a row for each of its sources that something is held out of."""
-    others, _ = parted(patches[0], group)
-    _, unknown = parted(patches[1], group)
+    others = patches[0].select(~np.isin(patches[0].sources, group))
+    unknown = patches[1].select(np.isin(patches[1].sources, group))
     lacking, card = without(recipe, group), load_network(recipe["name"], "cpu").card
     network, _, metrics = train(lacking, None, device="cpu", patches=(others, unknown), progress=progress)
     head = train_head(lacking, network, others, progress=progress)

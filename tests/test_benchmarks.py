@@ -238,7 +238,6 @@ def test_the_border_of_a_frame_is_counted_ring_by_ring():
 def test_a_training_without_a_group_has_nothing_of_it():
     import untrained
 
-    from sunpy_enhance.training.dataset import Patches
     from sunpy_enhance.training.recipe import read_recipe
 
     recipe = read_recipe("magnetogram-fast")
@@ -247,9 +246,3 @@ def test_a_training_without_a_group_has_nothing_of_it():
         left = {f"synthetic {entry['kind']}" for entry in lacking.table["synthetic"]}
         assert left == {f"synthetic {entry['kind']}" for entry in recipe.table["synthetic"]} - set(group)
     assert len(recipe.table["synthetic"]) == 8  # the recipe itself is as it was
-    numbers = np.arange(4, dtype=np.float32)
-    patches = Patches(numbers.reshape(4, 1, 1), 10 * numbers.reshape(4, 1, 1), ["a", "b", "a", "c"])
-    others, inside = untrained.parted(patches, ["a", "d"])
-    assert (others.sources, inside.sources) == (["b", "c"], ["a", "a"])
-    np.testing.assert_array_equal(others.inputs.ravel(), [1, 3])
-    np.testing.assert_array_equal(inside.targets.ravel(), [0, 20])

@@ -48,6 +48,11 @@ class Patches:
         """Input pixels on each side of those that are restored."""
         return (self.inputs.shape[1] - self.targets.shape[1] // 2) // 2
 
+    def select(self, indices):
+        """Return some of them, by their indices or by one truth value for each."""
+        sources = np.array(self.sources, dtype=object)[indices].tolist()
+        return type(self)(self.inputs[indices], self.targets[indices], sources)
+
     @classmethod
     def join(cls, parts):
         """Put several together."""

@@ -188,7 +188,7 @@ def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
     for source in sorted({source for source in data.sources if not source.startswith("synthetic")} - set(without)):
         own = np.flatnonzero(sources == source)
         some = np.sort(rng.choice(own, min(scenes * number, len(own)), replace=False))
-        parts.append(Patches(data.inputs[some], data.targets[some], [source] * len(some)))
+        parts.append(data.select(some))
     for kind in dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])):
         for seed in range(scenes):
             truth = synthetic_truth(recipe["observable"], kind, seed=_SEED + seed, shape=shape)

@@ -129,7 +129,7 @@ class Scenes:
         if larger:
             yield self._case(larger, 3, zoom=(1.4, 1.4))
         yield self._case(named("twice the noise"), 4, noise=2.0)
-        # Images of 720 s have less noise than those of 45 s: the field 6.3 G (Liu et al. 2012, Sol. Phys., 279, 295).
+        # 6.3 G is that of magnetograms of 720 s (Liu et al. 2012, Sol. Phys., 279, 295).
         name, noise = ("noise of 6.3 G", 0.63) if magnetic else ("half the noise", 0.5)
         yield self._case(named(name), 8, noise=noise)
         psfs = {

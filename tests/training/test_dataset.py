@@ -79,6 +79,20 @@ def test_gain_multiplies_a_field_whatever_its_sign(least):
     np.testing.assert_allclose(two.targets, 0.5 * one.targets, atol=0.01)
 
 
+def test_select():
+    """By indices or truth values."""
+    numbers = np.arange(4, dtype=np.float32)
+    patches = Patches(numbers.reshape(4, 1, 1), 10 * numbers.reshape(4, 1, 1), ["a", "b", "a", "c"])
+    inside = np.isin(patches.sources, ["a", "d"])
+    for others, chosen in (
+        (patches.select(~inside), patches.select(inside)),
+        (patches.select(np.array([1, 3])), patches.select(np.array([0, 2]))),
+    ):
+        assert (others.sources, chosen.sources) == (["b", "c"], ["a", "a"])
+        np.testing.assert_array_equal(others.inputs.ravel(), [1, 3])
+        np.testing.assert_array_equal(chosen.targets.ravel(), [0, 20])
+
+
 def test_join():
     parts = [Patches(np.zeros((n, 4, 4)), np.zeros((n, 8, 8)), [str(n)] * n) for n in (1, 2)]
     both = Patches.join(parts)
