@@ -15,6 +15,7 @@ from rows import print_rows, write_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
+from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.models import resolve
 from sunpy_enhance.training.recipe import read_recipe
 from sunpy_enhance.training.uncertainty import best_factor, count
@@ -28,21 +29,24 @@ _MULTIPLES = np.linspace(0, 3, 61)
 _BINS = 24
 
 
-def run(network, patches, noise, seed, outputs):
-    """Restore noisy patches; return one stack for each output."""
+def run(network, patches, noise, seed, outputs, mu=1.0):
+    """Restore noisy patches of the Sun at a mu; return one stack for each output, sigma as users get it."""
     rng = np.random.default_rng([seed, 2])
     noisy = patches.inputs + rng.normal(0, noise, patches.inputs.shape).astype(np.float32)
     margin = patches.halo - network.card.halo
     results = [network(crop(image, margin), outputs) for image in noisy]
-    return [np.stack(parts) for parts in zip(*results, strict=True)]
+    stacks = [np.stack(parts) for parts in zip(*results, strict=True)]
+    if "sigma" in outputs:
+        stacks[1] = stacks[1] * factor_at(mu, stacks[0], network.card.uncertainty)
+    return stacks
 
 
 def cases_of(scenes):
-    """Yield (truth, source, patches, noise) of the benchmark's cases."""
+    """Yield (truth, source, patches, noise, mu) of the benchmark's cases."""
     for case in scenes.cases():
         sources = np.array(case.patches.sources)
         for source in dict.fromkeys(case.patches.sources):
-            yield case.truth, source, case.patches.select(sources == source), case.noise
+            yield case.truth, source, case.patches.select(sources == source), case.noise, case.mu
 
 
 def constants(linear, scenes, noise, seed, observable):
@@ -73,9 +77,9 @@ def measure(observable, models, options, rows, drawn):
     halo = max(network.card.halo for network in [linear, *networks.values()])
     scenes = Scenes(recipe, options.data, number=options.patches, halo=halo, seed=options.seed)
     found = constants(linear, scenes, recipe["noise"], options.seed, observable)
-    for truth, source, patches, noise in cases_of(scenes):
+    for truth, source, patches, noise, mu in cases_of(scenes):
         results = {
-            name: run(network, patches, noise, options.seed, ["enhanced", "sigma"])
+            name: run(network, patches, noise, options.seed, ["enhanced", "sigma"], mu)
             for name, network in networks.items()
         }
         (restored,) = run(linear, patches, noise, options.seed, ["enhanced"])

@@ -5,6 +5,7 @@ Training writes it, inference reads it, and neither knows anything else of the o
 """
 
 import dataclasses
+import itertools
 import json
 
 from ._hmi import SMALLEST, check_plate_scale, observable
@@ -66,10 +67,11 @@ class ModelCard:
         Held-out metrics: ``{source: {method: {figure: value}}}``, where the methods are this
         network, "linear" and "bicubic".
     uncertainty : dict or None
-        Of a file with the output "sigma", which is calibrated: ``{"coverage": {source: {regime: {"pixels": int,
-        "within_1": float, "within_2": float}}}, "knots": [...], "factors": [...], "border": [...]}``, the parts of the
-        held-out errors within one and two sigma; the factor of the calibration in the graph at some enhanced values, in
-        `unit`; and the factor, not in the graph, for the outermost input pixels of a frame, from its border inwards.
+        Of a file with the output "sigma", which is calibrated. ``{"coverage": {source: {regime: {"pixels": int,
+        "within_1": float, "within_2": float}}}}``: the parts of the held-out errors within one and two sigma.
+        ``{"knots": [...], "factors": [...]}``: the factor of the calibration in the graph at some enhanced values, in
+        `unit`. Not in the graph: ``{"border": [...]}``, a factor for the outermost input pixels of a frame, from its
+        border inwards; ``{"limb": {"mu": [...], "factors": [[...], ...]}}``, for some mu a factor at each knot.
     input_range : tuple of float or None
         Smallest and largest value of the images that it was trained on, without noise, in `unit`.
     schema : int
@@ -136,6 +138,11 @@ class ModelCard:
             "uncertainty",
             "border factors that are positive, for few enough pixels",
         )
+        demand(
+            _is_limb(self.uncertainty or {}),
+            "uncertainty",
+            "limb factors that are positive, for each mu in increasing order as many as there are knots",
+        )
         if self.input_range is not None:
             object.__setattr__(self, "input_range", tuple(self.input_range))  # JSON has lists only
         demand(
@@ -200,3 +207,16 @@ class ModelCard:
 
 def _positive(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _is_limb(uncertainty):
+    """Return whether the factors towards the limb can be interpolated, where there are some."""
+    if "limb" not in uncertainty:
+        return True
+    try:
+        mu, factors, knots = uncertainty["limb"]["mu"], uncertainty["limb"]["factors"], uncertainty["knots"]
+        rising = all(low < high for some in (mu, knots) for low, high in itertools.pairwise(some))
+        full = len(factors) == len(mu) > 0 and all(len(row) == len(knots) > 0 for row in factors)
+        return rising and full and all(_positive(factor) for row in factors for factor in row)
+    except (KeyError, TypeError):
+        return False

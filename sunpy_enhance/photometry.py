@@ -13,6 +13,7 @@ from ._metadata import enhanced_meta
 from ._pixels import cubic, dilate, enlarge, fill, invalid, spans
 from ._provenance import history_of, keywords_of
 from ._quiet_sun import LOWEST, SAMPLE, QuietSun, fit_quiet_sun, limb_darkening, quiet_level
+from ._sigma import factor_at, widen_border
 from ._threads import each_band
 from ._trust import Flags
 
@@ -158,9 +159,10 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
         for columns in spans(here):
             where = rows, slice(scale * columns.start, scale * columns.stop)
             level = calibration.level(start, stop, scale, columns)
-            enhanced[where] *= level
             if sigma is not None:
-                sigma[where] *= level
+                mu = calibration.mu[start:stop, columns].repeat(scale, axis=0).repeat(scale, axis=1)
+                sigma[where] *= level * factor_at(mu, enhanced[where], card.uncertainty)
+            enhanced[where] *= level
         if sigma is not None:
             np.copyto(sigma[rows], np.nan, where=enlarge(flagged[start:stop]))
         if here.all():
@@ -176,7 +178,7 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
 
     each_band(restore, len(used))
     if sigma is not None:
-        _widen(sigma, card.uncertainty.get("border", ()), scale)
+        widen_border(sigma, card.uncertainty.get("border", ()), scale)
     mask = enlarge(flagged) if flagged.any() else None
     meta = enhanced_meta(smap, scale, keywords_of(network, limb), history_of(network, limb, calibration))
     # The norm and the colour map are objects: a plot of one Map must not change the other.
@@ -186,16 +188,6 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
             warnings.simplefilter("ignore", RuntimeWarning)
         more = {} if sigma is None else {"uncertainty": _uncertainty(sigma)}
         return smap._new_instance(enhanced, meta, plot_settings=settings, mask=mask, **more)
-
-
-def _widen(sigma, factors, scale):
-    """Multiply sigma in the outermost input pixels of a frame, in place, by one factor each."""
-    for ring, factor in enumerate(factors):
-        first = scale * ring
-        inside = sigma[first : sigma.shape[0] - first, first : sigma.shape[1] - first]
-        for edge in (slice(None, scale), slice(-scale, None)):
-            inside[edge] *= factor
-            inside[scale:-scale, edge] *= factor
 
 
 def _uncertainty(sigma):

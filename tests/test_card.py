@@ -55,6 +55,20 @@ def test_unreadable(text, message):
         ("uncertainty", "small"),
         ("uncertainty", {"coverage": {}, "border": [1.5, 0.0]}),
         ("uncertainty", {"coverage": {}, "border": [1.5] * 17}),
+        *(
+            ("uncertainty", {"coverage": {}, "knots": [0.0, 1.0], "limb": limb})
+            for limb in (
+                [1.0],
+                {"mu": [0.5, 1.0]},
+                {"mu": [], "factors": []},
+                {"mu": [1.0, 0.5], "factors": [[1.0, 1.0]] * 2},
+                {"mu": [0.5, 1.0], "factors": [[1.0, 1.0]]},
+                {"mu": [0.5, 1.0], "factors": [[1.0], [1.0, 1.0]]},
+                {"mu": [0.5, 1.0], "factors": [[1.0, 0.0], [1.0, 1.0]]},
+                {"mu": [0.5, "disk centre"], "factors": [[1.0, 1.0]] * 2},
+            )
+        ),
+        ("uncertainty", {"coverage": {}, "limb": {"mu": [1.0], "factors": [[1.0]]}}),
         ("input_range", (1.0,)),
         ("input_range", (1.0, 0.5)),
     ],

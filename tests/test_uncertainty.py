@@ -5,7 +5,7 @@ import errno
 
 import numpy as np
 import pytest
-from conftest import make_map, write_network
+from conftest import granulation, make_map, write_network
 
 import astropy.units as u
 from astropy.io import fits
@@ -80,6 +80,29 @@ def test_sigma_is_wider_at_the_border_of_a_frame(with_sigma, tmp_path, shape):
     ring = np.minimum(y[:, None], x).repeat(2, axis=0).repeat(2, axis=1)
     expected = np.array([*factors, 1.0])[np.minimum(ring, len(factors))]
     np.testing.assert_allclose(other.uncertainty.array / plain.uncertainty.array, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("observable", "unit"), [("continuum", 5e4), ("magnetogram", 1e-4)])
+def test_sigma_follows_mu_and_the_enhanced_value_as_the_card_says(tmp_path, observable, unit):
+    limb = {"mu": [0.3, 0.6, 1.0], "factors": [[0.2, 1.4], [0.5, 1.2], [1.0, 1.0]]}
+    knots = [0.9, 1.1] if observable == "continuum" else [0.0, 40.0]
+    uncertainty = {"coverage": {}, "knots": knots, "limb": limb}
+    options = {"quiet_sun": unit} if observable == "continuum" else {}
+    data = {"continuum": 5e4 * granulation((90, 100)), "magnetogram": 0.05 * (granulation((90, 100)) - 1)}[observable]
+    smap = make_map(observable, data=data, crval1=860.0, **({} if observable == "continuum" else {"bunit": "T"}))
+    models = [tmp_path / "plain.onnx", tmp_path / "limb.onnx"]
+    plain, other = (
+        enhance_map(smap, model=write_network(model, observable, sigma=True, **more), uncertainty=True, **options)
+        for model, more in zip(models, ({}, {"uncertainty": uncertainty}), strict=True)
+    )
+    np.testing.assert_array_equal(other.data, plain.data)
+    mu = Disk.of(smap).mu().repeat(2, axis=0).repeat(2, axis=1)
+    assert mu.min() < 0.45 < 0.48 < mu.max() < 0.6  # not one of those in the card
+    part = np.clip((np.abs(plain.data) / unit - knots[0]) / (knots[1] - knots[0]), 0, 1)
+    assert part.std() > 0.1
+    first, last = (np.interp(mu, limb["mu"], [row[i] for row in limb["factors"]]) for i in (0, 1))
+    factors = first + part * (last - first)
+    np.testing.assert_allclose(other.uncertainty.array / plain.uncertainty.array, factors, rtol=1e-4)
 
 
 @pytest.mark.parametrize("limb", ["mask", "enhance", "nan"])

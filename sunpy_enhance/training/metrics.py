@@ -1,10 +1,12 @@
 """How well a restoration does where the truth is known."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import torch
 
+from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.training.dataset import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
@@ -80,7 +82,7 @@ def oddness(network, images):
         return float((network(-images) + network(images)).double().square().mean().sqrt())
 
 
-def validate_towards_limb(recipe, network, linear, head=None, *, shape=(768, 768), number=60):
+def validate_towards_limb(recipe, network, linear, head=None, uncertainty=None, *, shape=(768, 768), number=60):
     """Measure the network on synthetic Suns seen at an angle.
 
     Parameters
@@ -90,6 +92,8 @@ def validate_towards_limb(recipe, network, linear, head=None, *, shape=(768, 768
         The trained network and the linear filter.
     head : `~sunpy_enhance.training.sigma.Sigma`, optional
         Of the network, calibrated.
+    uncertainty : dict, optional
+        What the card has of it, the factors towards the limb among them.
     shape : (int, int)
         Of the scenes.
     number : int
@@ -122,7 +126,7 @@ def validate_towards_limb(recipe, network, linear, head=None, *, shape=(768, 768
         results = evaluate(methods, patches, recipe["noise"], seed=recipe["seed"], **optics)
         metrics |= results
         if head is not None:
-            counted = coverage(recipe, network, head, patches)
+            counted = coverage(recipe, network, head, patches, partial(factor_at, mu, uncertainty=uncertainty or {}))
             covered |= {source: counted[source] for source in results}
         for methods in results.values():
             ours = methods[name]

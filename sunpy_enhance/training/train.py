@@ -10,6 +10,7 @@ from torch.nn import functional
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.border import border_factors
 from sunpy_enhance.training.export import export
+from sunpy_enhance.training.limb import limb_factors
 from sunpy_enhance.training.loop import optimise
 from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
@@ -130,8 +131,8 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     return network, linear, evaluate(methods, held_out, noise, seed=seed, **optics)
 
 
-def _border(recipe, network, head, patches):
-    """Return the factors on sigma at the border of a frame."""
+def _with_sigma(network, head):
+    """Return a function from images (n, y + 2 halo, x + 2 halo) to what is made of them and its sigma (n, 2y, 2x)."""
 
     def restore(images):
         with torch.no_grad():
@@ -139,7 +140,16 @@ def _border(recipe, network, head, patches):
             results = restored.phases, head(restored)
         return [network.constant * functional.pixel_shuffle(result, 2)[:, 0].numpy() for result in results]
 
-    return border_factors(restore, patches, recipe["noise"], halo=network.halo, seed=recipe["seed"])
+    return restore
+
+
+def _uncertainty(recipe, network, head, patches):
+    """Calibrate the head on patches; return what of it the card has."""
+    calibrate(recipe, network, head, patches)
+    calibration, restore = head.calibration(network.constant), _with_sigma(network, head)
+    border = border_factors(restore, patches, recipe["noise"], halo=network.halo, seed=recipe["seed"])
+    limb = limb_factors(recipe, restore, knots=calibration["knots"], halo=network.halo)
+    return calibration | {"border": border} | ({} if limb is None else {"limb": limb})
 
 
 def _input_range(patches, chunk=256):
@@ -210,15 +220,10 @@ def train_and_export(
         if recipe["uncertainty"]["steps"]:
             data, held_out = patches
             head = train_head(recipe, network, data, device=_device(device), checkpoint=second, progress=progress)
-            calibration = calibration_patches(recipe, data)
-            calibrate(recipe, network, head, calibration)
-            uncertainty = {
-                "coverage": coverage(recipe, network, head, held_out),
-                **head.calibration(network.constant),
-                "border": _border(recipe, network, head, calibration),
-            }
+            uncertainty = _uncertainty(recipe, network, head, calibration_patches(recipe, data))
+            uncertainty["coverage"] = coverage(recipe, network, head, held_out)
         input_range = _input_range(patches[0])
-    mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head)
+    mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head, uncertainty)
     if head is not None:
         uncertainty["coverage"] |= covered
     card = export(

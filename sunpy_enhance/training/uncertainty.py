@@ -20,7 +20,16 @@ from sunpy_enhance.training.sigma import Sigma
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation.regimes import regimes
 
-__all__ = ["WITHIN", "best_factor", "calibrate", "calibration_patches", "count", "coverage", "train_head"]
+__all__ = [
+    "WITHIN",
+    "best_factor",
+    "calibrate",
+    "calibration_patches",
+    "count",
+    "coverage",
+    "fit_factors",
+    "train_head",
+]
 
 # What users expect within one and two standard deviations: about the parts of a Gaussian.
 WITHIN = (0.68, 0.95)
@@ -196,6 +205,39 @@ def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
     return Patches.join(parts)
 
 
+def fit_factors(values, ratios, knots, *, least=100, otherwise=None):
+    """Fit factors on sigma that are linear between a few values.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        What the factor depends on, of each pixel.
+    ratios : `numpy.ndarray`
+        Absolute errors in units of sigma.
+    knots : sequence of float
+        In increasing order.
+    least : int
+        Pixels that a knot needs which are nearer to it than to any other.
+    otherwise : `numpy.ndarray`, optional
+        The factors of knots that have fewer; 1 by default.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        One factor for each knot.
+    """
+    factors = np.ones(len(knots)) if otherwise is None else np.array(otherwise)
+    # What a knot weighs in a pixel's factor is what the pixel weighs for the knot.
+    hats = [np.interp(values, knots, unit).astype(np.float32) for unit in np.eye(len(knots))]
+    near = [np.flatnonzero(hat) for hat in hats]
+    enough = [i for i, hat in enumerate(hats) if np.count_nonzero(hat > 0.5) >= least]
+    for _ in range(_ROUNDS):
+        current = np.interp(values, knots, factors)
+        for i in enough:
+            factors[i] *= best_factor(ratios[near[i]] / current[near[i]], hats[i][near[i]])
+    return factors
+
+
 def calibrate(recipe, network, head, patches):
     """Set the head's factors from patches, so that as many errors are within one and two sigma as should be.
 
@@ -212,17 +254,7 @@ def calibrate(recipe, network, head, patches):
     enhanced, errors, sigma = _measure(recipe, network, head, patches, np.arange(len(patches)), 7)
     values = (np.abs(enhanced) if head.odd else enhanced).ravel() / network.constant
     ratios = (np.abs(errors) / sigma).ravel()
-    knots = head.knots.double().numpy()
-    factors = np.ones(len(knots))
-    # What a knot weighs in a pixel's factor is what the pixel weighs for the knot.
-    hats = [np.interp(values, knots, unit).astype(np.float32) for unit in np.eye(len(knots))]
-    near = [np.flatnonzero(hat) for hat in hats]
-    for _ in range(_ROUNDS):
-        current = np.interp(values, knots, factors)
-        for i, (hat, where) in enumerate(zip(hats, near, strict=True)):
-            if where.size >= 100:  # or there is nothing to learn from
-                factors[i] *= best_factor(ratios[where] / current[where], hat[where])
-    head.factors.copy_(torch.tensor(factors))
+    head.factors.copy_(torch.tensor(fit_factors(values, ratios, head.knots.double().numpy())))
 
 
 def count(observable, enhanced, errors, sigma):
@@ -249,7 +281,7 @@ def count(observable, enhanced, errors, sigma):
     return result
 
 
-def coverage(recipe, network, head, patches):
+def coverage(recipe, network, head, patches, factor=None):
     """Count the errors of patches within one and two sigma.
 
     Parameters
@@ -258,6 +290,8 @@ def coverage(recipe, network, head, patches):
     network : `~sunpy_enhance.training.networks.Hybrid`
     head : `~sunpy_enhance.training.sigma.Sigma`
     patches : `~sunpy_enhance.training.dataset.Patches`
+    factor : callable, optional
+        From enhanced values in the unit of the patches to a factor on sigma.
 
     Returns
     -------
@@ -267,6 +301,8 @@ def coverage(recipe, network, head, patches):
     """
     sources = np.array(patches.sources)
     measured = _measure(recipe, network, head, patches, np.arange(len(patches)), 8)
+    if factor is not None:
+        measured[2] *= factor(measured[0])
     usable = ~np.isin(sources, recipe["uncertainty"]["without"])
     chosen = {"all": usable} | {name: sources == name for name in sorted(set(patches.sources))}
     return {name: count(recipe["observable"], *(part[where] for part in measured)) for name, where in chosen.items()}

@@ -24,6 +24,10 @@ class Function:
         self.given_halo = getattr(function, "halo", None)
         self.halo = _HALO if self.given_halo is None else self.given_halo
 
+    def at(self, mu):  # noqa: ARG002 (as of a network)
+        """Return itself: a function of images alone does not ask where on the disk they are."""
+        return self
+
     def __call__(self, images):
         from sunpy_enhance.validation.scores import crop
 
@@ -39,13 +43,18 @@ class Function:
 
 
 class Trained:
-    """A network as a method of `sunpy_enhance.validation.scores.evaluate`: run as users run it."""
+    """A network as a method of `sunpy_enhance.validation.scores.evaluate`: run as users run it, on the Sun at a mu."""
 
-    def __init__(self, network):
-        self.network, self.halo = network, network.card.halo
+    def __init__(self, network, mu=1.0):
+        self.network, self.halo, self.mu = network, network.card.halo, mu
+
+    def at(self, mu):
+        """Return it for the Sun seen at an angle, whose cosine is mu."""
+        return type(self)(self.network, mu)
 
     def __call__(self, images):
         from sunpy_enhance._network import apply_tiled
+        from sunpy_enhance._sigma import factor_at
         from sunpy_enhance.validation.scores import crop
 
         card = self.network.card
@@ -57,7 +66,10 @@ class Trained:
         else:
             # A network that pads by itself gets as much around a patch as it would see in a frame.
             results = [crop(np.array(apply_tiled(self.network, image, **outputs)), 2 * self.halo) for image in images]
-        return tuple(map(np.stack, zip(*results, strict=True))) if outputs else np.stack(results)
+        if not outputs:
+            return np.stack(results)
+        enhanced, sigma = map(np.stack, zip(*results, strict=True))
+        return enhanced, sigma * factor_at(self.mu, enhanced, card.uncertainty)
 
 
 def _richardson_lucy(kind):

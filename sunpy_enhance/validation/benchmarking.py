@@ -171,7 +171,8 @@ def benchmark(
         scenes = Scenes(recipe, data, number=patches, halo=halo, seed=seed)
         cases = scenes.cases() if other else [scenes.held_out()]
         for case in tqdm(cases, desc=kind, unit="case", disable=not progress):
-            results = evaluate(methods, case.patches, case.noise, seed=seed, **case.optics)
+            seen = {name: method.at(case.mu) for name, method in methods.items()}
+            results = evaluate(seen, case.patches, case.noise, seed=seed, **case.optics)
             for source, by_method in results.items():
                 same = {"observable": kind, "truth": case.truth, "row": source}
                 rows += [same | {"method": name} | by_method[name] for name in [*methods, "bicubic"]]

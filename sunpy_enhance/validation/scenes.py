@@ -30,12 +30,15 @@ class Case:
         Of the inputs.
     optics : dict
         ``psf``, ``target`` and ``plate_scale``.
+    mu : float
+        Cosine of the heliocentric angle at which the Sun is seen.
     """
 
     truth: str
     patches: Patches
     noise: float
     optics: dict
+    mu: float = 1.0
 
 
 class Scenes:
@@ -123,7 +126,7 @@ class Scenes:
             suns = [self._sun(kind, _OTHER_SEED, **options) for kind in kinds]
             return [[dataclasses.replace(sun, source=f"{sun.source}, {name}")] for sun in suns]
 
-        yield self._case(named("mu = 0.7", mu=0.7), 2)
+        yield dataclasses.replace(self._case(named("mu = 0.7", mu=0.7), 2), mu=0.7)
         larger = [test for _, _, test in self.files if test][:1]
         larger = [[dataclasses.replace(one, source=f"{one.source}, zoom 1.4") for one in test] for test in larger]
         if larger:

@@ -16,7 +16,7 @@ from sunpy_enhance.training.export import export  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sigma import Sigma  # noqa: E402
-from sunpy_enhance.training.uncertainty import best_factor, calibrate, count  # noqa: E402
+from sunpy_enhance.training.uncertainty import best_factor, calibrate, count, coverage  # noqa: E402
 
 
 def head_of(network, seed=0):
@@ -174,6 +174,15 @@ def test_calibration_finds_a_known_factor(pair, monkeypatch):
         if row["pixels"] > 1000 and name != "strong":  # no knot beyond the last
             assert row["within_1"] == pytest.approx(0.683, abs=0.03)
             assert row["within_2"] == pytest.approx(0.954, abs=0.02)
+
+
+def test_what_is_covered_is_counted_with_a_factor_on_sigma(pair, monkeypatch):
+    observable, network, head = pair
+    known_errors(observable, network, head, monkeypatch)
+    recipe, patches = read_recipe(observable), Patches([None] * 60_000, [], ["a"] * 60_000)
+    plain, wide = (coverage(recipe, network, head, patches, factor) for factor in (None, lambda values: 9 + 0 * values))
+    assert plain["a"]["all"]["within_1"] < 0.7
+    assert wide["a"]["all"]["within_1"] > 0.99
 
 
 def test_count_by_regime():

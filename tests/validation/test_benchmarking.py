@@ -5,13 +5,14 @@ import json
 
 import numpy as np
 import pytest
-from conftest import granulation
+from conftest import granulation, write_network
 
 pytest.importorskip("skimage", reason="SSIM needs scikit-image")
 
 from sunpy_enhance._network import apply_tiled, load_network
 from sunpy_enhance.cli import main
 from sunpy_enhance.training import dataset, sources
+from sunpy_enhance.training.recipe import read_recipe
 from sunpy_enhance.validation import _methods, benchmark, scenes
 from sunpy_enhance.validation.scores import Bicubic
 
@@ -69,6 +70,19 @@ def test_networks_give_what_users_get(networks, name):
     restored = method(np.stack([inner, inner]))
     assert restored.shape == (2, 48, 40)
     np.testing.assert_allclose(restored[1], apply_tiled(network, image)[20:68, 16:56], atol=1e-6)
+
+
+def test_sigma_is_that_of_the_mu_at_which_the_sun_is_seen(tmp_path):
+    limb = {"mu": [0.5, 1.0], "factors": [[0.5, 0.5], [1.0, 1.0]]}
+    uncertainty = {"coverage": {}, "knots": [0.0, 2.0], "limb": limb}
+    path = write_network(tmp_path / "limb.onnx", sigma=True, uncertainty=uncertainty)
+    method = _methods.Trained(load_network(path, "cpu"))
+    images = granulation((24, 28))[None].astype(np.float32)
+    (enhanced, sigma), (same, smaller) = method(images), method.at(0.7)(images)
+    np.testing.assert_array_equal(enhanced, same)
+    np.testing.assert_allclose(smaller, 0.7 * sigma, rtol=1e-5)
+    cases = scenes.Scenes(read_recipe("continuum"), None, number=1, halo=4, seed=1).other()
+    assert [case.mu for case in cases] == [0.7, *[1.0] * 5]
 
 
 def test_a_function_with_a_halo_sees_no_more():
