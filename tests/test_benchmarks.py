@@ -246,3 +246,11 @@ def test_a_training_without_a_group_has_nothing_of_it():
         left = {f"synthetic {entry['kind']}" for entry in lacking.table["synthetic"]}
         assert left == {f"synthetic {entry['kind']}" for entry in recipe.table["synthetic"]} - set(group)
     assert len(recipe.table["synthetic"]) == 8  # the recipe itself is as it was
+
+
+def test_what_blur_brings_is_in_decibels_against_the_linear_filter():
+    import blur
+
+    found = {"shipped": blur.gains({"a": 1.0, "b": 4.0}, {"a": 10.0, "b": 4.0}), "(0.9, 1.1)": {"a": -1.0, "b": 0.5}}
+    rows = blur.rows_of({"name": "tiny"}, found)
+    assert rows == [["tiny", "a", "+20.00", "-1.00"], ["tiny", "b", "+0.00", "+0.50"]]

@@ -85,7 +85,7 @@ KEYS = {
         "dilations": "counts",
         "start": "text",
     },
-    "patches": {"size": "count", "number": "count", "test_number": "count", "turn": "flag"},
+    "patches": {"size": "count", "number": "count", "test_number": "count", "turn": "flag", "blur": "range"},
     "training": {
         "steps": "count",
         "epochs": "count",

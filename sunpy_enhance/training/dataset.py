@@ -64,7 +64,7 @@ class Patches:
 
 
 def sample_patches(
-    truth, number, *, psf, target, plate_scale, size, halo, rng, zoom=(1.0, 1.0), gain=(1.0, 1.0), turn=True
+    truth, number, *, psf, target, plate_scale, size, halo, rng, zoom=(1.0, 1.0), gain=(1.0, 1.0), blur=None, turn=True
 ):
     """Degrade a truth and cut patches from it at random places, angles and sub-pixel phases.
 
@@ -86,6 +86,8 @@ def sample_patches(
     zoom, gain : (float, float)
         Ranges of a random factor on the size of the structures, and on the fluctuations about the mean (for a field,
         on the values themselves).
+    blur : (float, float), optional
+        Range of a random factor on the width of `psf`, for a network that does not rely on one exactly.
     turn : bool
         Whether to turn the grid by a random angle: for round point spread functions only.
 
@@ -97,11 +99,12 @@ def sample_patches(
     factor = rng.uniform(*gain)
     mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
+    width = 1.0 if blur is None else rng.uniform(*blur)
     mode = "grid-wrap" if truth.periodic else "reflect"
     # The transfer functions end far below the truth's Nyquist frequency, so that splines interpolate almost exactly.
     blurred, sharp = (
-        ndimage.spline_filter(degrade(image, p, scale, periodic=truth.periodic), output=np.float32, mode=mode)
-        for p in (psf, target)
+        ndimage.spline_filter(degrade(image, p, s, periodic=truth.periodic), output=np.float32, mode=mode)
+        for p, s in ((psf, scale / width), (target, scale))
     )
     inputs = np.empty((number, size + 2 * halo, size + 2 * halo), np.float32)
     targets = np.empty((number, 2 * size, 2 * size), np.float32)
@@ -134,8 +137,9 @@ class _Scene:
         return sample_patches(self.truth(rng), self.number, rng=rng, **sampling, **self.ranges)
 
     def skip(self, rng, *, turn):
-        """Take as many random numbers as it would: zoom and gain; of each patch the place, and the angle."""
-        rng.bit_generator.advance(self.draws + 2 + (3 if turn else 2) * self.number)
+        """Take as many random numbers as it would: zoom, gain, blur; of each patch the place, and the angle."""
+        ranges = 3 if self.ranges.get("blur") else 2
+        rng.bit_generator.advance(self.draws + ranges + (3 if turn else 2) * self.number)
 
 
 def _given(truth, rng):  # noqa: ARG001 (one signature for all)
@@ -173,6 +177,10 @@ def _synthetic_scenes(entry, observable):
     ]
     test_seeds = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + entry["test_scenes"])
     return scenes + [_Scene("held_out", truth(seed, None), entry["test_patches"], {}) for seed in test_seeds]
+
+
+def _blurred(scene, blur):
+    return dataclasses.replace(scene, ranges=scene.ranges | {"blur": blur})
 
 
 def _scale(scenes, part, total):
@@ -215,7 +223,7 @@ def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
 
     What is held out is chosen before patches are cut: a strip of each file, with a gap, and other seeds of the
     synthetic Sun. ``patches.number`` and ``patches.test_number`` are totals to which the numbers of the scenes are
-    scaled.
+    scaled. ``patches.blur`` is for the training alone: what is held out has the recipe's point spread function.
 
     Parameters
     ----------
@@ -245,6 +253,8 @@ def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
     observable, table = recipe["observable"], recipe.table
     scenes = [scene for entry in table.get("files", []) for scene in _file_scenes(entry, directory, observable)]
     scenes += [scene for entry in table.get("synthetic", []) for scene in _synthetic_scenes(entry, observable)]
+    if "blur" in settings:
+        scenes = [_blurred(scene, settings["blur"]) if scene.part == "train" else scene for scene in scenes]
     size, halo = sampling["size"], sampling["halo"]
     filled = {}
     for part, key in (("train", "number"), ("held_out", "test_number")):

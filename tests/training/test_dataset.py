@@ -59,6 +59,18 @@ def test_gain_scales_fluctuations_and_zoom_sizes():
     assert gradients[1] == pytest.approx(gradients[0] / 2, rel=0.15)
 
 
+def test_blur_widens_the_point_spread_function_and_nothing_else():
+    truth = Truth(1 + 0.1 * smooth_noise((512, 512), 3), 0.1, "noise", periodic=True)
+    settings = {"size": 24, "halo": 2} | OPTICS
+    blurred, wider, plain = (
+        sample_patches(truth, 3, rng=np.random.default_rng(0), blur=(factor, factor), **(settings | {"psf": psf}))
+        for factor, psf in ((1.1, WachterPSF()), (1.0, WachterPSF(omega=2.2, width=3.74)), (1.0, WachterPSF()))
+    )
+    np.testing.assert_allclose(blurred.inputs, wider.inputs, atol=1e-5)
+    assert blurred.inputs.std() < 0.98 * plain.inputs.std()
+    np.testing.assert_array_equal(blurred.targets, plain.targets)
+
+
 def test_a_field_keeps_its_sign_under_gain():
     truth = Truth(500 * smooth_noise((256, 256), 8) - 200, 0.1, "field", periodic=True)
     rng = [np.random.default_rng(0) for _ in range(2)]
@@ -258,13 +270,26 @@ def test_few_scenes_wait_to_be_taken(monkeypatch):
     assert list(pieces) == []
 
 
+def test_only_what_is_trained_on_is_blurred(make, image, tmp_path, monkeypatch):
+    ranges, original = [], dataset.sample_patches
+    monkeypatch.setattr(dataset, "sample_patches", lambda *a, **k: ranges.append(k.get("blur")) or original(*a, **k))
+    train, _ = make_patches(make(image, patches__blur=[0.9, 1.2]), tmp_path, progress=False)
+    assert len(train) == 18
+    assert [blur for blur in ranges if blur] == [[0.9, 1.2]] * 4
+    assert len(ranges) == 7
+    ranges.clear()
+    make_patches(make(image), tmp_path, progress=False)
+    assert ranges == [None] * 7
+
+
 @pytest.mark.parametrize("turn", [True, False])
-@pytest.mark.parametrize("kind", ["image", "synthetic", "held out"])
+@pytest.mark.parametrize("kind", ["image", "blurred", "synthetic", "held out"])
 def test_a_scene_that_is_skipped_takes_the_numbers_of_one_that_is_sampled(make, image, tmp_path, kind, turn):
     recipe = make(image)
     scenes = dataset._file_scenes(recipe["files"][0], tmp_path, "continuum")
     drawn = dataset._synthetic_scenes(recipe["synthetic"][0], "continuum")
-    scene = {"image": scenes[0], "synthetic": drawn[0], "held out": drawn[-1]}[kind]
+    blurred = dataset._blurred(scenes[0], (0.9, 1.1))
+    scene = {"image": scenes[0], "blurred": blurred, "synthetic": drawn[0], "held out": drawn[-1]}[kind]
     sampled, skipped = np.random.default_rng(5), np.random.default_rng(5)
     scene.sample(sampled, recipe.sampling() | {"turn": turn})
     scene.skip(skipped, turn=turn)
