@@ -1,7 +1,6 @@
 """By what the graph's sigma is multiplied at the border of a frame and towards the limb, as the card says."""
 
 import numpy as np
-from scipy import ndimage
 
 __all__ = ["factor_at", "widen_border"]
 
@@ -37,6 +36,8 @@ def factor_at(mu, enhanced, uncertainty):
     limb = uncertainty.get("limb")
     if limb is None:
         return 1.0
+    from scipy import ndimage
+
     row = np.interp(mu, limb["mu"], np.arange(len(limb["mu"])))
     column = np.interp(np.abs(enhanced), uncertainty["knots"], np.arange(len(uncertainty["knots"])))
     where = np.stack(np.broadcast_arrays(row, column))
