@@ -25,8 +25,7 @@ def factor_at(mu, enhanced, uncertainty):
     enhanced : numpy.ndarray
         Enhanced values in the card's unit.
     uncertainty : dict
-        The card's: its table "limb" is interpolated linearly in mu and in the absolute value, and ends as it begins and
-        ends.
+        The card's: its table "limb" is interpolated linearly in mu and in the absolute value, and constant beyond.
 
     Returns
     -------
