@@ -32,7 +32,7 @@ TRAINING_DEFAULTS = {
     "float32": 0.0,
     "checkpoint": 500,
 }
-PATCHES_DEFAULTS = {"turn": True}
+PATCHES_DEFAULTS = {"turn": True, "blur": [1.0, 1.0]}
 # No steps: no head. Sources in "without" have weak field or detail taken off: their truth is too easy.
 UNCERTAINTY_DEFAULTS = {"steps": 0, "channels": 16, "batch": 16, "learning_rate": 5e-3, "without": []}
 

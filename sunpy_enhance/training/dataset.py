@@ -64,7 +64,19 @@ class Patches:
 
 
 def sample_patches(
-    truth, number, *, psf, target, plate_scale, size, halo, rng, zoom=(1.0, 1.0), gain=(1.0, 1.0), blur=None, turn=True
+    truth,
+    number,
+    *,
+    psf,
+    target,
+    plate_scale,
+    size,
+    halo,
+    rng,
+    zoom=(1.0, 1.0),
+    gain=(1.0, 1.0),
+    blur=(1.0, 1.0),
+    turn=True,
 ):
     """Degrade a truth and cut patches from it at random places, angles and sub-pixel phases.
 
@@ -86,8 +98,9 @@ def sample_patches(
     zoom, gain : (float, float)
         Ranges of a random factor on the size of the structures, and on the fluctuations about the mean (for a field,
         on the values themselves).
-    blur : (float, float), optional
-        Range of a random factor on the width of `psf`, for a network that does not rely on one exactly.
+    blur : (float, float)
+        Range of a random factor on the width of `psf`, for a network that does not rely on one exactly. A range of no
+        width takes no random number.
     turn : bool
         Whether to turn the grid by a random angle: for round point spread functions only.
 
@@ -99,7 +112,7 @@ def sample_patches(
     factor = rng.uniform(*gain)
     mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
-    width = 1.0 if blur is None else rng.uniform(*blur)
+    width = rng.uniform(*blur) if blur[0] < blur[1] else blur[0]
     mode = "grid-wrap" if truth.periodic else "reflect"
     # The transfer functions end far below the truth's Nyquist frequency, so that splines interpolate almost exactly.
     blurred, sharp = (
@@ -138,7 +151,8 @@ class _Scene:
 
     def skip(self, rng, *, turn):
         """Take as many random numbers as it would: zoom, gain, blur; of each patch the place, and the angle."""
-        ranges = 3 if self.ranges.get("blur") else 2
+        low, high = self.ranges.get("blur", (1.0, 1.0))
+        ranges = 3 if low < high else 2
         rng.bit_generator.advance(self.draws + ranges + (3 if turn else 2) * self.number)
 
 
@@ -253,8 +267,7 @@ def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
     observable, table = recipe["observable"], recipe.table
     scenes = [scene for entry in table.get("files", []) for scene in _file_scenes(entry, directory, observable)]
     scenes += [scene for entry in table.get("synthetic", []) for scene in _synthetic_scenes(entry, observable)]
-    if "blur" in settings:
-        scenes = [_blurred(scene, settings["blur"]) if scene.part == "train" else scene for scene in scenes]
+    scenes = [_blurred(scene, settings["blur"]) if scene.part == "train" else scene for scene in scenes]
     size, halo = sampling["size"], sampling["halo"]
     filled = {}
     for part, key in (("train", "number"), ("held_out", "test_number")):

@@ -270,16 +270,23 @@ def test_few_scenes_wait_to_be_taken(monkeypatch):
     assert list(pieces) == []
 
 
+def test_a_range_of_no_width_takes_no_random_number():
+    truth = Truth(1 + 0.1 * smooth_noise((256, 256), 3), 0.1, "noise", periodic=True)
+
+    def after(**blur):
+        rng = np.random.default_rng(0)
+        sample_patches(truth, 1, size=8, halo=0, rng=rng, **OPTICS, **blur)
+        return rng.random()
+
+    assert after() == after(blur=(1.0, 1.0)) == after(blur=(1.2, 1.2)) != after(blur=(1.0, 1.2))
+
+
 def test_only_what_is_trained_on_is_blurred(make, image, tmp_path, monkeypatch):
     ranges, original = [], dataset.sample_patches
     monkeypatch.setattr(dataset, "sample_patches", lambda *a, **k: ranges.append(k.get("blur")) or original(*a, **k))
     train, _ = make_patches(make(image, patches__blur=[0.9, 1.2]), tmp_path, progress=False)
     assert len(train) == 18
-    assert [blur for blur in ranges if blur] == [[0.9, 1.2]] * 4
-    assert len(ranges) == 7
-    ranges.clear()
-    make_patches(make(image), tmp_path, progress=False)
-    assert ranges == [None] * 7
+    assert ranges == [[0.9, 1.2]] * 2 + [None] + [[0.9, 1.2]] * 2 + [None] * 2
 
 
 @pytest.mark.parametrize("turn", [True, False])
