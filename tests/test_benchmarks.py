@@ -251,6 +251,7 @@ def test_a_training_without_a_group_has_nothing_of_it():
 def test_what_blur_brings_is_in_decibels_against_the_linear_filter():
     import blur
 
-    found = {"shipped": blur.gains({"a": 1.0, "b": 4.0}, {"a": 10.0, "b": 4.0}), "(0.9, 1.1)": {"a": -1.0, "b": 0.5}}
-    rows = blur.rows_of({"name": "tiny"}, found)
-    assert rows == [["tiny", "a", "+20.00", "-1.00"], ["tiny", "b", "+0.00", "+0.50"]]
+    columns = [blur.gains({"a": rms, "b": 4.0}, {"a": 10.0, "b": 4.0}) for rms in (1.0, 10.0, 100.0)]
+    found = {str(those): column for those, column in zip(blur.RANGES, columns, strict=True)}
+    rows = blur.rows_of("tiny", dict(reversed(found.items())))
+    assert rows == [["tiny", "a", "+20.00", "+0.00", "-20.00"], ["tiny", "b", "+0.00", "+0.00", "+0.00"]]
