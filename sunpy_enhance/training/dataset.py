@@ -99,8 +99,8 @@ def sample_patches(
         Ranges of a random factor on the size of the structures, and on the fluctuations about the mean (for a field,
         on the values themselves).
     blur : (float, float)
-        Range of a random factor on the width of `psf`, for a network that does not rely on one exactly. A range of no
-        width takes no random number.
+        Range of a random factor on the width of `psf`, for a network that does not rely on one exactly. It changes
+        neither the places nor anything else that is drawn.
     turn : bool
         Whether to turn the grid by a random angle: for round point spread functions only.
 
@@ -112,7 +112,7 @@ def sample_patches(
     factor = rng.uniform(*gain)
     mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
-    width = rng.uniform(*blur) if blur[0] < blur[1] else blur[0]
+    width = np.random.Generator(rng.bit_generator.jumped()).uniform(*blur)
     mode = "grid-wrap" if truth.periodic else "reflect"
     # The transfer functions end far below the truth's Nyquist frequency, so that splines interpolate almost exactly.
     blurred, sharp = (
@@ -150,10 +150,8 @@ class _Scene:
         return sample_patches(self.truth(rng), self.number, rng=rng, **sampling, **self.ranges)
 
     def skip(self, rng, *, turn):
-        """Take as many random numbers as it would: zoom, gain, blur; of each patch the place, and the angle."""
-        low, high = self.ranges.get("blur", (1.0, 1.0))
-        ranges = 3 if low < high else 2
-        rng.bit_generator.advance(self.draws + ranges + (3 if turn else 2) * self.number)
+        """Take as many random numbers as it would: zoom and gain; of each patch the place, and the angle."""
+        rng.bit_generator.advance(self.draws + 2 + (3 if turn else 2) * self.number)
 
 
 def _given(truth, rng):  # noqa: ARG001 (one signature for all)

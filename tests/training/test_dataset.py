@@ -270,15 +270,25 @@ def test_few_scenes_wait_to_be_taken(monkeypatch):
     assert list(pieces) == []
 
 
-def test_a_range_of_no_width_takes_no_random_number():
+def test_blur_changes_nothing_else_that_is_drawn(make, image, tmp_path):
+    plain, one, some = (
+        make_patches(make(image, **changes), tmp_path, progress=False)
+        for changes in ({}, {"patches__blur": [1.0, 1.0]}, {"patches__blur": [0.8, 1.25]})
+    )
+    np.testing.assert_array_equal(plain[0].inputs, one[0].inputs)
+    assert not np.array_equal(plain[0].inputs, some[0].inputs)
+    for part, other in zip(plain, some, strict=True):
+        np.testing.assert_array_equal(part.targets, other.targets)
+    np.testing.assert_array_equal(plain[1].inputs, some[1].inputs)
+
+
+def test_each_scene_has_a_width_of_its_own():
     truth = Truth(1 + 0.1 * smooth_noise((256, 256), 3), 0.1, "noise", periodic=True)
-
-    def after(**blur):
-        rng = np.random.default_rng(0)
-        sample_patches(truth, 1, size=8, halo=0, rng=rng, **OPTICS, **blur)
-        return rng.random()
-
-    assert after() == after(blur=(1.0, 1.0)) == after(blur=(1.2, 1.2)) != after(blur=(1.0, 1.2))
+    rng, spreads = np.random.default_rng(0), []
+    for _ in range(4):
+        patches = sample_patches(truth, 20, size=24, halo=0, rng=rng, **OPTICS, blur=(0.7, 1.4))
+        spreads.append(patches.inputs.std() / patches.targets.std())
+    assert np.ptp(spreads) > 0.05
 
 
 def test_only_what_is_trained_on_is_blurred(make, image, tmp_path, monkeypatch):
