@@ -19,9 +19,13 @@ _LEAST = 2000
 def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), chunk=16):
     """Measure by what sigma has to be multiplied towards the limb.
 
-    The graph does not know where on the disk a pixel is. Structures shrink towards the limb, fields turn away from the
-    line of sight, and errors with them: one scene of each synthetic kind of the recipe is seen at one angle after the
-    other.
+    The graph does not know where on the disk a pixel is. Towards the limb structures are foreshortened and granulation
+    loses contrast, and errors change with them: one scene of each synthetic kind of the recipe is seen at one angle
+    after the other.
+
+    Not so for a field: that of the synthetic internetwork is vertical and turns away from the line of sight, where the
+    Sun's has horizontal components stronger than the vertical ones (Lites et al. 2007, PASJ, 59, S571). What a network
+    misses of it does not vanish at the limb, and factors from such scenes would make sigma too small there.
 
     Parameters
     ----------
@@ -44,8 +48,10 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
     -------
     dict or None
         ``{"mu": [...], "factors": [[...], ...]}``: mu in increasing order, and for each one factor for each knot, 1 at
-        disk centre. None where the recipe has no synthetic scenes.
+        disk centre. None for a field, and where the recipe has no synthetic scenes.
     """
+    if recipe["observable"] == "magnetogram":
+        return None
     kinds = list(dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])))
     if not kinds:
         return None

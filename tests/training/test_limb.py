@@ -11,8 +11,8 @@ from sunpy_enhance.training import limb
 from sunpy_enhance.training.dataset import Patches
 from sunpy_enhance.training.recipe import read_recipe
 
-HALO, SIZE, SIGMA = 3, 24, 200.0
-KNOTS = [0.0, 400.0, 4000.0]
+HALO, SIZE, SIGMA = 3, 24, 0.2
+KNOTS = [0.0, 0.4, 4.0]
 
 
 def restore(images):
@@ -23,7 +23,7 @@ def restore(images):
 
 @pytest.fixture
 def suns(monkeypatch):
-    """Fields up to 600 G whose error, in units of sigma, is mu where there is no field, and 1 + mu at 400 G."""
+    """Intensities up to 0.6 whose error, in units of sigma, is mu where it is dark, and 1 + mu at 0.4."""
     seen = []
 
     def draw(observable, kind, *, seed, shape, mu):
@@ -31,9 +31,9 @@ def suns(monkeypatch):
         return mu
 
     def sample(mu, number, *, halo, rng, **options):
-        inputs = rng.uniform(-600, 600, (number, SIZE + 2 * halo, SIZE + 2 * halo)).astype(np.float32)
+        inputs = rng.uniform(0, 0.6, (number, SIZE + 2 * halo, SIZE + 2 * halo)).astype(np.float32)
         enhanced, _ = restore(inputs)
-        scale = SIGMA * np.interp(np.abs(enhanced), [0, 400], [mu, 1 + mu])
+        scale = SIGMA * np.interp(enhanced, [0, 0.4], [mu, 1 + mu])
         targets = enhanced + scale * rng.standard_normal(enhanced.shape)
         return Patches(inputs, targets.astype(np.float32), ["a"] * number)
 
@@ -44,18 +44,19 @@ def suns(monkeypatch):
 
 
 def test_factors_are_found_in_units_of_those_at_disk_centre(suns):
-    recipe = read_recipe("magnetogram")
+    recipe = read_recipe("continuum")
     found = limb.limb_factors(recipe, restore, knots=KNOTS, halo=HALO)
     assert found["mu"] == [0.5, 1.0]
-    # Nothing is as strong as the last knot: as at disk centre.
+    # Nothing is as bright as the last knot: as at disk centre.
     np.testing.assert_allclose(found["factors"], [[0.5, 0.75, 1.0], [1.0, 1.0, 1.0]], atol=0.03)
     kinds = list(dict.fromkeys(entry["kind"] for entry in recipe["synthetic"]))
     assert [(kind, mu) for _, kind, _, mu in suns] == [(kind, mu) for mu in (1.0, 0.5) for kind in kinds]
-    assert {(observable, seed >= 5_000_000) for observable, _, seed, _ in suns} == {("magnetogram", True)}
+    assert {(observable, seed >= 5_000_000) for observable, _, seed, _ in suns} == {("continuum", True)}
 
 
-def test_a_recipe_without_synthetic_scenes_tells_nothing(suns):
-    recipe = read_recipe("magnetogram")
-    recipe = dataclasses.replace(recipe, table=recipe.table | {"synthetic": []})
+@pytest.mark.parametrize(("name", "changes"), [("continuum", {"synthetic": []}), ("magnetogram", {})])
+def test_without_scenes_that_can_tell_there_are_no_factors(suns, name, changes):
+    recipe = read_recipe(name)
+    recipe = dataclasses.replace(recipe, table=recipe.table | changes)
     assert limb.limb_factors(recipe, restore, knots=KNOTS, halo=HALO) is None
     assert not suns
