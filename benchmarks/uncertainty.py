@@ -17,8 +17,8 @@ from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
 from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.models import resolve
+from sunpy_enhance.training.calibration import best_factor, count
 from sunpy_enhance.training.recipe import read_recipe
-from sunpy_enhance.training.uncertainty import best_factor, count
 from sunpy_enhance.validation.regimes import regimes
 from sunpy_enhance.validation.scenes import Scenes
 from sunpy_enhance.validation.scores import crop

@@ -14,9 +14,10 @@ import numpy as np
 from rows import print_rows, write_rows
 
 from sunpy_enhance._network import load_network
+from sunpy_enhance.training.calibration import calibrate, calibration_patches, coverage
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.train import train
-from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
+from sunpy_enhance.training.uncertainty import train_head
 
 # Sources that go together: the same telescope's, or the same painter's.
 GROUPS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_enhance.training.uncertainty import best_factor
+from sunpy_enhance.training.calibration import best_factor
 from sunpy_enhance.validation.scores import crop
 
 __all__ = ["border_factors"]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sunpy_enhance.training.calibration import fit_factors
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
 from sunpy_enhance.training.sources import synthetic_truth
-from sunpy_enhance.training.uncertainty import fit_factors
 
 __all__ = ["limb_factors"]
 
@@ -65,6 +65,6 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
         enhanced, sigma = (np.concatenate(part) for part in zip(*parts, strict=True))
         ratios = np.abs(enhanced - patches.targets) / sigma
         last = found[-1] if found else np.ones(len(knots))
-        found.append(fit_factors(np.abs(enhanced).ravel(), ratios.ravel(), knots, least=_LEAST, otherwise=last))
+        found.append(fit_factors(enhanced.ravel(), ratios.ravel(), knots, least=_LEAST, otherwise=last))
     relative = [np.round(factors / found[0], 3).tolist() for factors in found]
     return {"mu": list(_MU[::-1]), "factors": relative[::-1]}

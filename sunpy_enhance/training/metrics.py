@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from sunpy_enhance._sigma import factor_at
+from sunpy_enhance.training.calibration import coverage
 from sunpy_enhance.training.dataset import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
-from sunpy_enhance.training.uncertainty import coverage
 from sunpy_enhance.validation import scores
 
 __all__ = ["evaluate", "oddness", "validate_towards_limb"]
@@ -108,7 +108,7 @@ def validate_towards_limb(recipe, network, linear, head=None, uncertainty=None, 
     metrics : dict
         As `evaluate` gives them; the sources are called "mu = ..., kind".
     covered : dict
-        As `~sunpy_enhance.training.uncertainty.coverage` gives it for these sources; empty without a head.
+        As `~sunpy_enhance.training.calibration.coverage` gives it for these sources; empty without a head.
     """
     # An entry that gives no mu says nothing of it; where none does, the measurement alone decides.
     trained = min((entry["mu"] for entry in recipe.table.get("synthetic", []) if "mu" in entry), default=0.0)

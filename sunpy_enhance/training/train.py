@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.border import border_factors
+from sunpy_enhance.training.calibration import calibrate, calibration_patches, coverage
 from sunpy_enhance.training.export import export
 from sunpy_enhance.training.limb import limb_factors
 from sunpy_enhance.training.loop import optimise
@@ -16,7 +17,7 @@ from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.sources import file_hashes
-from sunpy_enhance.training.uncertainty import calibrate, calibration_patches, coverage, train_head
+from sunpy_enhance.training.uncertainty import train_head
 
 __all__ = ["train", "train_and_export"]
 

@@ -9,14 +9,14 @@ from test_export import hybrid, recipe_of  # noqa: E402
 from test_paper import randomised  # noqa: E402
 
 from sunpy_enhance._network import apply_tiled, load_network  # noqa: E402
-from sunpy_enhance.training import uncertainty  # noqa: E402
+from sunpy_enhance.training import calibration  # noqa: E402
+from sunpy_enhance.training.calibration import best_factor, calibrate, count, coverage  # noqa: E402
 from sunpy_enhance.training.cost import graph_cost  # noqa: E402
 from sunpy_enhance.training.dataset import Patches  # noqa: E402
 from sunpy_enhance.training.export import export  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sigma import Sigma  # noqa: E402
-from sunpy_enhance.training.uncertainty import best_factor, calibrate, count, coverage  # noqa: E402
 
 
 def head_of(network, seed=0):
@@ -146,7 +146,7 @@ def test_best_factor_of_long_tails_misses_both_by_the_same():
     ratios = np.abs(np.random.default_rng(0).standard_t(4, 400_000))
     ratios /= best_factor(ratios)
     within = [np.mean(ratios < k) for k in (1, 2)]
-    assert within[0] - uncertainty.WITHIN[0] == pytest.approx(uncertainty.WITHIN[1] - within[1], abs=5e-3)
+    assert within[0] - calibration.WITHIN[0] == pytest.approx(calibration.WITHIN[1] - within[1], abs=5e-3)
 
 
 def known_errors(observable, network, head, monkeypatch, number=60_000):
@@ -157,7 +157,7 @@ def known_errors(observable, network, head, monkeypatch, number=60_000):
     scale = 0.5 + np.abs(enhanced)
     sigma = rng.uniform(0.01, 0.02, number)
     parts = [enhanced, rng.normal(0, scale * sigma), sigma]
-    monkeypatch.setattr(uncertainty, "_measure", lambda *_: [network.constant * part for part in parts])
+    monkeypatch.setattr(calibration, "_measure", lambda *_: [network.constant * part for part in parts])
     return enhanced, scale, parts
 
 
