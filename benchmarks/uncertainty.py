@@ -15,10 +15,10 @@ from rows import print_rows, write_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
-from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.models import resolve
 from sunpy_enhance.training.calibration import best_factor, count
 from sunpy_enhance.training.recipe import read_recipe
+from sunpy_enhance.validation._methods import Trained
 from sunpy_enhance.validation.regimes import regimes
 from sunpy_enhance.validation.scenes import Scenes
 from sunpy_enhance.validation.scores import crop
@@ -29,16 +29,11 @@ _MULTIPLES = np.linspace(0, 3, 61)
 _BINS = 24
 
 
-def run(network, patches, noise, seed, outputs, mu=1.0):
-    """Restore noisy patches of the Sun at a mu; return one stack for each output, sigma as users get it."""
+def run(method, patches, noise, seed):
+    """Return what a method makes of noisy patches, and its sigma where it tells one."""
     rng = np.random.default_rng([seed, 2])
     noisy = patches.inputs + rng.normal(0, noise, patches.inputs.shape).astype(np.float32)
-    margin = patches.halo - network.card.halo
-    results = [network(crop(image, margin), outputs) for image in noisy]
-    stacks = [np.stack(parts) for parts in zip(*results, strict=True)]
-    if "sigma" in outputs:
-        stacks[1] = stacks[1] * factor_at(mu, stacks[0], network.card.uncertainty)
-    return stacks
+    return method(crop(noisy, patches.halo - method.halo))
 
 
 def cases_of(scenes):
@@ -52,7 +47,7 @@ def cases_of(scenes):
 def constants(linear, scenes, noise, seed, observable):
     """Return the linear filter's best constant for each regime, found on scenes of the training."""
     patches = scenes.training()
-    (restored,) = run(linear, patches, noise, seed, ["enhanced"])
+    restored = run(linear, patches, noise, seed)
     errors = np.abs(restored - patches.targets)
     found = {}
     for name, where in regimes(restored, observable).items():
@@ -72,17 +67,14 @@ def constant_sigma(restored, found, observable):
 def measure(observable, models, options, rows, drawn):
     """Fill the rows of the table, and what the diagram draws: {model: {source: (errors, sigma)}}."""
     recipe = read_recipe(_RECIPES / f"{observable}.toml")
-    linear = load_network(f"{observable}-linear", "cpu")
-    networks = {name: load_network(path, "cpu") for name, path in models.items()}
-    halo = max(network.card.halo for network in [linear, *networks.values()])
+    linear = Trained(load_network(f"{observable}-linear", "cpu"))
+    networks = {name: Trained(load_network(path, "cpu")) for name, path in models.items()}
+    halo = max(method.halo for method in [linear, *networks.values()])
     scenes = Scenes(recipe, options.data, number=options.patches, halo=halo, seed=options.seed)
     found = constants(linear, scenes, recipe["noise"], options.seed, observable)
     for truth, source, patches, noise, mu in cases_of(scenes):
-        results = {
-            name: run(network, patches, noise, options.seed, ["enhanced", "sigma"], mu)
-            for name, network in networks.items()
-        }
-        (restored,) = run(linear, patches, noise, options.seed, ["enhanced"])
+        results = {name: run(network.at(mu), patches, noise, options.seed) for name, network in networks.items()}
+        restored = run(linear, patches, noise, options.seed)
         results[f"{observable}-linear, constant"] = restored, constant_sigma(restored, found, observable)
         for name, (enhanced, sigma) in results.items():
             errors = enhanced - patches.targets

@@ -21,7 +21,7 @@ def factor_at(mu, enhanced, uncertainty):
     Parameters
     ----------
     mu : float or numpy.ndarray
-        Cosine of the heliocentric angle of each pixel, or of all.
+        Cosine of the heliocentric angle of each input pixel, or of all.
     enhanced : numpy.ndarray
         Enhanced values in the card's unit.
     uncertainty : dict
@@ -38,6 +38,8 @@ def factor_at(mu, enhanced, uncertainty):
     from scipy import ndimage
 
     row = np.interp(mu, limb["mu"], np.arange(len(limb["mu"])))
+    if row.ndim:
+        row = row.repeat(2, axis=0).repeat(2, axis=1)
     column = np.interp(np.abs(enhanced), uncertainty["knots"], np.arange(len(uncertainty["knots"])))
     where = np.stack(np.broadcast_arrays(row, column))
     return ndimage.map_coordinates(np.array(limb["factors"]), where, output=np.float32, order=1)

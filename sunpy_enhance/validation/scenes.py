@@ -85,10 +85,10 @@ class Scenes:
                 parts.append(sample_patches(truth, number, rng=rng, **(self.sampling | changes)))
         return Patches.join(parts)
 
-    def _case(self, truths, part, noise=1.0, **changes):
+    def _case(self, truths, part, noise=1.0, mu=1.0, **changes):
         optics = {key: (self.sampling | changes)[key] for key in ("psf", "target", "plate_scale")}
         truth = "other" if part > 1 else "held out"
-        return Case(truth, self._sample(truths, part, **changes), noise * self.recipe["noise"], optics)
+        return Case(truth, self._sample(truths, part, **changes), noise * self.recipe["noise"], optics, mu)
 
     def training(self):
         """Return patches of the parts that networks may train on: one scene of each kind."""
@@ -126,7 +126,7 @@ class Scenes:
             suns = [self._sun(kind, _OTHER_SEED, **options) for kind in kinds]
             return [[dataclasses.replace(sun, source=f"{sun.source}, {name}")] for sun in suns]
 
-        yield dataclasses.replace(self._case(named("mu = 0.7", mu=0.7), 2), mu=0.7)
+        yield self._case(named("mu = 0.7", mu=0.7), 2, mu=0.7)
         larger = [test for _, _, test in self.files if test][:1]
         larger = [[dataclasses.replace(one, source=f"{one.source}, zoom 1.4") for one in test] for test in larger]
         if larger:
