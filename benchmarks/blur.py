@@ -6,11 +6,9 @@ shipped one stands, and measured on held-out truth and where the point spread fu
 RMS errors in dB below those of the linear filter that is shipped. Ten minutes on one core for each recipe and range.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
-from rows import print_rows, write_rows
+from options import of_trainings
+from rows import print_rows
 
 from sunpy_enhance._network import load_network
 from sunpy_enhance.training.metrics import evaluate
@@ -64,11 +62,7 @@ def rows_of(name, found):
 
 def main():
     """Print the table, and write it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--recipes", nargs="+", default=["continuum-fast", "magnetogram-fast"])
-    parser.add_argument("--out", type=Path, help="where the CSV file goes; default: nowhere")
-    options = parser.parse_args()
+    options = of_trainings(__doc__.splitlines()[0])
     rows = [["network", "truth", *(f"{low:g} to {high:g} [dB]" for low, high in RANGES)]]
     for name in options.recipes:
         recipe, networks = read_recipe(name), {}
@@ -77,9 +71,7 @@ def main():
                 other = read_recipe(name, changes={"patches.blur": list(blur)})
                 networks[str(blur)], _, _ = train(other, None, device="cpu", patches=make_patches(other, options.data))
         rows += rows_of(name, measure(recipe, cases_of(recipe, options.data), networks))
-    print_rows(rows)
-    if options.out:
-        write_rows(rows, options.out)
+    print_rows(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from rows import print_rows, write_rows
+from rows import print_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import apply_tiled, load_network
@@ -70,9 +70,7 @@ def main():
         usable = ~np.isin(case.patches.sources, recipe["uncertainty"]["without"])
         errors, ratios = ratios_of(network, case.patches.select(usable), case.noise, options.seed)
         rows += rows_of(Path(model).stem, card, errors, ratios)
-    print_rows(rows)
-    if options.out:
-        write_rows(rows, options.out)
+    print_rows(rows, options.out)
 
 
 if __name__ == "__main__":

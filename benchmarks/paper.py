@@ -18,7 +18,7 @@ from paper_figures import (
     draw_validation,
 )
 from paper_numbers import continuum_rows, iteration_rows, magnetogram_rows, psf_rows
-from rows import print_rows, write_rows
+from rows import print_rows
 from tqdm import tqdm
 
 from sunpy_enhance import enhance_map, richardson_lucy
@@ -82,8 +82,7 @@ def quiet_scene():
 
 def write_table(path, heading, rows):
     table = [[*map(str, row)] for row in (heading, *rows)]
-    write_rows(table, path)
-    print_rows(table)
+    print_rows(table, path)
     print()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from rows import print_rows, write_rows
+from rows import print_rows
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
@@ -79,9 +79,7 @@ def main():
     if not rows:
         parser.error(f"{options.folder} has no file named like one that is shipped: make one with sunpy-enhance train")
     rows = [_HEADING, *rows]
-    print_rows(rows)
-    if options.out:
-        write_rows(rows, options.out)
+    print_rows(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import csv
 __all__ = ["print_rows", "write_rows"]
 
 
-def print_rows(rows):
-    """Print a Markdown table."""
+def print_rows(rows, path=None):
+    """Print a Markdown table, and write it to a CSV file where a path is given."""
     headings, *others = rows
     for row in (headings, ["---"] * len(headings), *others):
         print(f"| {' | '.join(row)} |", flush=True)
+    if path:
+        write_rows(rows, path)
 
 
 def write_rows(rows, path):

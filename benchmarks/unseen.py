@@ -12,7 +12,7 @@ import importlib.resources
 from pathlib import Path
 
 import numpy as np
-from rows import print_rows, write_rows
+from rows import print_rows
 from scipy import fft
 
 from sunpy_enhance.optics import degrade
@@ -66,9 +66,7 @@ def main():
             found = rms_beyond(sharp, truth.plate_scale, _FREQUENCIES, periodic=truth.periodic)
             cells = [f"{percent * rms:.2f} %" if percent > 1 else f"{rms:.1f} G" for rms in found]
             rows.append([observable, truth.source, *cells])
-    print_rows(rows)
-    if options.out:
-        write_rows(rows, options.out)
+    print_rows(rows, options.out)
 
 
 if __name__ == "__main__":

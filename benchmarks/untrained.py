@@ -6,12 +6,11 @@ without any patch of them, and what is covered is counted on their held-out patc
 shipped, which knows them. A quarter of an hour on one core for each group.
 """
 
-import argparse
 import copy
-from pathlib import Path
 
 import numpy as np
-from rows import print_rows, write_rows
+from options import of_trainings
+from rows import print_rows
 
 from sunpy_enhance._network import load_network
 from sunpy_enhance.training.calibration import calibrate, calibration_patches, coverage
@@ -55,20 +54,14 @@ def rows_of(recipe, patches, group, *, progress=True):
 
 def main():
     """Print the table, and write it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--recipes", nargs="+", default=["continuum-fast", "magnetogram-fast"])
-    parser.add_argument("--out", type=Path, help="where the CSV file goes; default: nowhere")
-    options = parser.parse_args()
+    options = of_trainings(__doc__.splitlines()[0])
     rows = [_HEADING]
     for name in options.recipes:
         recipe = read_recipe(name)
         patches = make_patches(recipe, options.data)
         for group in GROUPS[recipe["observable"]]:
             rows += rows_of(recipe, patches, group)
-    print_rows(rows)
-    if options.out:
-        write_rows(rows, options.out)
+    print_rows(rows, options.out)
 
 
 if __name__ == "__main__":
