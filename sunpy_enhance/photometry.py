@@ -160,8 +160,8 @@ def to_map(enhanced, calibration, smap, network, limb, sigma=None):
             where = rows, slice(scale * columns.start, scale * columns.stop)
             level = calibration.level(start, stop, scale, columns)
             if sigma is not None:
-                sigma[where] *= factor_at(calibration.mu[start:stop, columns], enhanced[where], card.uncertainty)
-                sigma[where] *= level
+                factor = factor_at(calibration.mu[start:stop, columns], enhanced[where], card.uncertainty)
+                sigma[where] *= level * factor
             enhanced[where] *= level
         if sigma is not None:
             np.copyto(sigma[rows], np.nan, where=enlarge(flagged[start:stop]))
