@@ -23,10 +23,6 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
     loses contrast, and errors change with them: one scene of each synthetic kind of the recipe is seen at one angle
     after the other.
 
-    Not so for a field: that of the synthetic internetwork is vertical and turns away from the line of sight, where the
-    Sun's has horizontal components stronger than the vertical ones (Lites et al. 2007, PASJ, 59, S571). What a network
-    misses of it does not vanish at the limb, and factors from such scenes would make sigma too small there.
-
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
@@ -34,7 +30,7 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
     restore : callable
         From images (n, y + 2 halo, x + 2 halo) to what is made of them and its sigma, each (n, 2y, 2x).
     knots : sequence of float
-        Enhanced values, in the unit of the images, between which factors are interpolated.
+        Enhanced values, of a field absolute ones, in the unit of the images, between which factors are interpolated.
     halo : int
         Input pixels that the network uses on each side.
     number : int
@@ -48,14 +44,13 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
     -------
     dict or None
         ``{"mu": [...], "factors": [[...], ...]}``: mu in increasing order, and for each one factor for each knot, 1 at
-        disk centre. None for a field, and where the recipe has no synthetic scenes.
+        disk centre. None where the recipe has no synthetic scenes.
     """
-    if recipe["observable"] == "magnetogram":
-        return None
     kinds = list(dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])))
     if not kinds:
         return None
     sampling, found = recipe.sampling() | {"halo": halo}, []
+    value = np.abs if recipe["observable"] == "magnetogram" else np.asarray
     for mu in _MU:
         rng = np.random.default_rng([recipe["seed"], 12])  # the same places and the same noise at each angle
         truths = [synthetic_truth(recipe["observable"], kind, seed=_SEED, shape=shape, mu=mu) for kind in kinds]
@@ -65,6 +60,6 @@ def limb_factors(recipe, restore, *, knots, halo, number=30, shape=(768, 768), c
         enhanced, sigma = (np.concatenate(part) for part in zip(*parts, strict=True))
         ratios = np.abs(enhanced - patches.targets) / sigma
         last = found[-1] if found else np.ones(len(knots))
-        found.append(fit_factors(enhanced.ravel(), ratios.ravel(), knots, least=_LEAST, otherwise=last))
+        found.append(fit_factors(value(enhanced).ravel(), ratios.ravel(), knots, least=_LEAST, otherwise=last))
     relative = [np.round(factors / found[0], 3).tolist() for factors in found]
     return {"mu": list(_MU[::-1]), "factors": relative[::-1]}

@@ -83,17 +83,18 @@ def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0)
         weight = weight * np.clip((dark.level - 0.9) * 5, 0, 1) + 0.25 * moat
         polarity = polarity + moat * (np.clip(4 * noise(rng, shape, pixel, 0.8), -1, 1) - polarity)
     strength = tubes(rng, lane, weight, pixel)
-    vertical = TUBE * strength * polarity + internetwork(rng, lane, pixel)
-    if kind == "quiet":
-        vertical = balance(vertical)
+    weak, weak_towards_limb = internetwork(rng, lane, pixel)
     fluctuation *= (0.4 + 0.6 * mu) * (1 - 0.1 * np.clip(weight, 0, 1))
     continuum = magnetic_brightness(1 + fluctuation, strength, pixel, mu)
     if kind in ("quiet", "network"):
         continuum /= continuum.mean()
-    field = mu * vertical
+    # the observer stands on the side of the disk's centre, away from the limb
+    away = np.sqrt(1 - mu**2)
+    field = mu * (TUBE * strength * polarity + weak) - away * weak_towards_limb
+    if kind == "quiet":
+        field = balance(field)
     for dark in layers:
-        # the observer stands on the side of the disk's centre, away from the limb
-        along = mu * dark.vertical - np.sqrt(1 - mu**2) * dark.towards_limb
+        along = mu * dark.vertical - away * dark.towards_limb
         continuum = dark.continuum + dark.outside * (continuum - dark.continuum)
         field = along + dark.outside * (field - along)
     return Scene(continuum.astype(np.float32), field.astype(np.float32), plate_scale, kind)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from sunpy_enhance.training._flux_tubes import internetwork
 from sunpy_enhance.training._granulation import lowpass
 from sunpy_enhance.training._penumbra import threads
 from sunpy_enhance.training._spots import light_bridge
@@ -151,6 +152,23 @@ def test_foreshortening_squeezes_along_x():
     dy, dx = (np.mean(np.diff(image, axis=a) ** 2) for a in (0, 1))
     assert dx > 1.5 * dy
     assert image.std() < scene("quiet").continuum.std()
+
+
+@pytest.mark.parametrize("mu", [0.8, 0.4])
+def test_weak_field_along_the_line_of_sight_is_much_the_same_at_an_angle(mu):
+    fields = [scene("quiet", mu=m).field for m in (1.0, mu)]
+    weak = [field[lowpass(np.abs(field), (PLATE_SCALE,) * 2, 1.5) < 45].std() for field in fields]
+    assert weak[1] == pytest.approx(weak[0], rel=0.15)
+    assert abs(scene("quiet", mu=mu).field.mean(dtype=float)) < 0.3
+
+
+def test_horizontal_field_is_over_the_edges_of_granules_and_the_vertical_one_in_the_lanes():
+    pixel = np.array([PLATE_SCALE, PLATE_SCALE])
+    lane = np.tile(np.linspace(0, 0.8, SHAPE[1], dtype=np.float32), (SHAPE[0], 1))
+    strength = [np.abs(part).mean(axis=0) for part in internetwork(np.random.default_rng(0), lane, pixel)]
+    vertical, horizontal = ([s[(lane[0] >= a) & (lane[0] < a + 0.1)].mean() for a in (0, 0.35, 0.7)] for s in strength)
+    assert vertical[0] > 1.5 * vertical[1] > 1.5 * 0.8 * vertical[2]
+    assert horizontal[1] > 1.5 * max(horizontal[0], horizontal[2])
 
 
 @pytest.mark.parametrize("mu", [0.0, 1.5])
