@@ -271,6 +271,7 @@ def test_few_scenes_wait_to_be_taken(monkeypatch):
 
 
 def test_blur_changes_nothing_else_that_is_drawn(make, image, tmp_path):
+    assert read_recipe("paper")["patches"]["blur"] == [1.0, 1.0]  # the default: it does not say anything
     plain, some = (
         make_patches(make(image, patches__blur=blur), tmp_path, progress=False) for blur in ([1.0, 1.0], [0.8, 1.25])
     )
