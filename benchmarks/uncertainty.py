@@ -101,16 +101,19 @@ def reliability(drawn, unit, path):
         ends = []
         for source, (errors, sigma) in sources.items():
             ratios = np.sort(errors / sigma)
-            left.plot(2 * norm.cdf(_MULTIPLES) - 1, np.searchsorted(ratios, _MULTIPLES) / ratios.size, label=source)
+            covered = np.searchsorted(ratios, _MULTIPLES) / ratios.size
+            style = "--" if source.startswith("synthetic") else "-"
+            left.plot(2 * norm.cdf(_MULTIPLES) - 1, covered, style, label=source)
             order = np.argsort(sigma)
             parts = [part for part in np.array_split(order, _BINS) if part.size]
             x = [np.median(sigma[part]) for part in parts]
             y = [np.quantile(errors[part], 0.6827) for part in parts]
-            right.loglog(x, y, marker=".", label=source)
+            right.loglog(x, y, style, marker=".")
             ends += [min(x), max(x)]
         right.loglog([min(ends), max(ends)], [min(ends), max(ends)], color="0.7")
         left.set(title=name, xlabel="covered by a Gaussian", ylabel="covered")
         right.set(xlabel=f"sigma [{unit}]", ylabel=f"68.3 % of errors are below [{unit}]")
+        right.tick_params("x", which="both", labelrotation=45)
         left.legend(fontsize="x-small")
     figure.savefig(path, dpi=110)
 

@@ -4,7 +4,10 @@ import numbers
 
 import numpy as np
 
-__all__ = ["check_map", "check_positive", "check_psf"]
+__all__ = ["check_map", "check_positive", "check_psf", "check_wavelength"]
+
+# Ångström, from the ultraviolet to the far infrared: what is outside is in another unit.
+_WAVELENGTHS = 1000, 1_000_000
 
 
 def check_map(**maps):
@@ -23,6 +26,15 @@ def check_positive(**values):
         if not (isinstance(value, numbers.Real) and np.isfinite(value) and value > 0):
             msg = f"{name} is {value!r}, expected a positive number"
             raise ValueError(msg)
+
+
+def check_wavelength(wavelength):
+    """Raise ValueError where an argument is not a wavelength in Ångström."""
+    check_positive(wavelength=wavelength)
+    shortest, longest = _WAVELENGTHS
+    if not shortest <= wavelength <= longest:
+        msg = f"wavelength is {wavelength!r}, expected {shortest} to {longest} Ångström: convert it"
+        raise ValueError(msg)
 
 
 def check_psf(**psfs):

@@ -10,7 +10,7 @@ from scipy import special
 
 import astropy.units as u
 
-from ._arguments import check_positive
+from ._arguments import check_positive, check_wavelength
 
 __all__ = ["AiryPSF", "DeltaPSF", "WachterPSF"]
 
@@ -55,7 +55,8 @@ class WachterPSF:
 
     def __post_init__(self):
         check_positive(omega=self.omega, width=self.width, exponent=self.exponent)
-        check_positive(diameter=self.diameter, wavelength=self.wavelength)
+        check_positive(diameter=self.diameter)
+        check_wavelength(self.wavelength)
         if not (isinstance(self.epsilon, numbers.Real) and 0 <= self.epsilon <= 1):
             msg = f"epsilon is {self.epsilon!r}, expected a number from 0 to 1: it is a share"
             raise ValueError(msg)
@@ -148,7 +149,8 @@ class AiryPSF:
     obscuration: float = 0.0
 
     def __post_init__(self):
-        check_positive(diameter=self.diameter, wavelength=self.wavelength)
+        check_positive(diameter=self.diameter)
+        check_wavelength(self.wavelength)
         if not (isinstance(self.obscuration, numbers.Real) and 0 <= self.obscuration < 1):
             msg = f"obscuration is {self.obscuration!r}, expected at least 0 and less than 1, the aperture itself"
             raise ValueError(msg)

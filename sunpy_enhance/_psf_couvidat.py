@@ -9,7 +9,7 @@ from scipy import special
 
 import astropy.units as u
 
-from ._arguments import check_positive
+from ._arguments import check_positive, check_wavelength
 from ._psf import AiryPSF
 
 __all__ = ["CouvidatPSF"]
@@ -53,7 +53,8 @@ class CouvidatPSF:
 
     def __post_init__(self):
         # Without a Lorentzian there is AiryPSF.
-        check_positive(gamma=self.gamma, diameter=self.diameter, wavelength=self.wavelength)
+        check_positive(gamma=self.gamma, diameter=self.diameter)
+        check_wavelength(self.wavelength)
 
     @property
     def _airy(self):

@@ -82,7 +82,8 @@ class MeasuredPSF:
         _check_border(image)
         rows, columns = (np.arange(size) for size in image.shape)
         center = self.center or (float(image.sum(axis=0) @ columns), float(image.sum(axis=1) @ rows))
-        if not all(0 <= value <= size - 1 for value, size in zip(center, image.shape[::-1], strict=True)):
+        inside = (0 <= value <= size - 1 for value, size in zip(center, image.shape[::-1], strict=False))
+        if len(center) != 2 or not all(inside):
             msg = f"the PSF's centre is {center}, expected (x, y) within its {image.shape[1]} x {image.shape[0]} pixels"
             raise ValueError(msg)
         image.flags.writeable = False
@@ -129,13 +130,24 @@ class MeasuredPSF:
                 msg = f"{path} has SHA-256 {found}, expected {sha256}: it is not the file that was named"
                 raise ValueError(msg)
         try:
-            image, header = fits.getdata(path, extension, header=True)
+            # Astropy looks for the first image only where no extension is given at all, not even None.
+            image, header = fits.getdata(path, *([] if extension is None else [extension]), header=True)
+        except FileNotFoundError:
+            raise
         except (IndexError, KeyError) as error:
-            msg = f"{path} has no image in extension {extension!r}, expected one of its extensions: {error}"
+            where = "any extension" if extension is None else f"extension {extension!r}"
+            msg = f"{path} has no image in {where}, expected one of its extensions: {error}"
+            raise ValueError(msg) from error
+        except (OSError, TypeError, ValueError) as error:
+            msg = f"{path} cannot be read, expected a whole FITS file: {error}"
             raise ValueError(msg) from error
         if plate_scale is None:
             plate_scale = _plate_scale(path, header)
-        return cls(image, u.Quantity(plate_scale).to_value(u.arcsec), center)
+        try:
+            return cls(image, u.Quantity(plate_scale).to_value(u.arcsec), center)
+        except ValueError as error:
+            msg = f"{path}: {error}"
+            raise ValueError(msg) from error
 
     @property
     def limit(self):

@@ -77,6 +77,9 @@ class YeoPSF:
         if min(self.sigmas) <= 0 or min(self.weights) < 0 or not sum(self.weights) > 0:
             msg = f"sigmas are {self.sigmas} and weights {self.weights}, expected positive ones"
             raise ValueError(msg)
+        if not np.isfinite(self.rotation):
+            msg = f"rotation is {self.rotation}, expected a number of degrees"
+            raise ValueError(msg)
         if max(np.abs(self.amplitudes)) > 1 or any(order != int(order) or order < 1 for order in self.orders):
             msg = f"amplitudes are {self.amplitudes} and orders {self.orders}, expected up to 1, and 1, 2, 3, ..."
             raise ValueError(msg)

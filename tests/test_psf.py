@@ -126,6 +126,8 @@ def test_round_transfer_functions_are_those_of_the_shipped_networks():
         (lambda: AiryPSF(obscuration="none"), "obscuration is 'none'"),
         (lambda: AiryPSF(diameter=0.0), "diameter is 0.0, expected a positive number"),
         (lambda: AiryPSF(wavelength="617 nm"), "wavelength is '617 nm', expected a positive number"),
+        (lambda: AiryPSF(wavelength=617.3), "wavelength is 617.3, expected 1000 to 1000000 Ångström: convert it"),
+        (lambda: WachterPSF(wavelength=6.173e-7), "wavelength is 6.173e-07, expected 1000 to 1000000 Ångström"),
         (lambda: WachterPSF(omega=-1.0), "omega is -1.0, expected a positive number"),
         (lambda: WachterPSF(width=np.nan), "width is nan, expected a positive number"),
         (lambda: WachterPSF(epsilon=1.5), "epsilon is 1.5, expected a number from 0 to 1"),

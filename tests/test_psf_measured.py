@@ -110,6 +110,27 @@ def test_an_extension_that_there_is_not_is_told(tmp_path, extension):
         MeasuredPSF.from_fits(tmp_path / "psf.fits", extension=extension)
 
 
+def test_the_first_image_is_found_in_an_extension(tmp_path):
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(gaussian())]).writeto(tmp_path / "psf.fits")
+    psf = MeasuredPSF.from_fits(tmp_path / "psf.fits", plate_scale=0.25 * u.arcsec)
+    np.testing.assert_array_equal(psf.image, MeasuredPSF(gaussian(), 0.25).image)
+    fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
+    with pytest.raises(ValueError, match=r"empty\.fits has no image in any extension"):
+        MeasuredPSF.from_fits(tmp_path / "empty.fits")
+
+
+def test_a_file_that_is_no_psf_is_named(tmp_path):
+    path = tmp_path / "psf.fits"
+    path.write_bytes(b"not FITS at all")
+    with pytest.raises(ValueError, match=r"psf\.fits cannot be read, expected a whole FITS file"):
+        MeasuredPSF.from_fits(path)
+    fits.writeto(path, np.full((40, 40), np.nan), overwrite=True)
+    with pytest.raises(ValueError, match=r"psf\.fits: the PSF has 1600 pixels that are not finite"):
+        MeasuredPSF.from_fits(path, plate_scale=0.25 * u.arcsec)
+    with pytest.raises(ValueError, match=r"the PSF's centre is \[1, 2, 3\], expected \(x, y\)"):
+        MeasuredPSF(gaussian(), 0.25, [1, 2, 3])
+
+
 def test_from_fits_needs_a_plate_scale(tmp_path):
     fits.writeto(tmp_path / "bare.fits", gaussian())
     with pytest.raises(ValueError, match="give plate_scale"):

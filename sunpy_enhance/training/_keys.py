@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["KEYS", "NEEDED", "check"]
+__all__ = ["KEYS", "NEEDED", "check", "check_values"]
 
 
 def _number(value):
@@ -21,11 +21,19 @@ def _text(value):
     return isinstance(value, str)
 
 
+def _plain(value):
+    return _number(value) or isinstance(value, str | bool) or _list_of(value, _number)
+
+
 # What an error calls a kind of value, and how it is known.
 _KINDS = {
     "text": ("a text", _text),
     "flag": ("true or false", lambda value: isinstance(value, bool)),
     "table": ("a table", lambda value: isinstance(value, dict)),
+    "psf": (
+        "a table of numbers, texts and lists of numbers",
+        lambda value: isinstance(value, dict) and all(map(_plain, value.values())),
+    ),
     "number": ("a number", _number),
     "positive": ("a positive number", lambda value: _number(value) and value > 0),
     "not negative": ("a number of at least 0", lambda value: _number(value) and value >= 0),
@@ -33,6 +41,7 @@ _KINDS = {
     "signed part": ("a number between -1 and 1", lambda value: _number(value) and -1 <= value <= 1),
     "mu": ("a number above 0 and at most 1", lambda value: _number(value) and 0 < value <= 1),
     "count": ("a positive integer", lambda value: _integer(value) and value > 0),
+    "size": ("an integer of at least 6", lambda value: _integer(value) and value >= 6),
     "natural": ("an integer of at least 0", lambda value: _integer(value) and value >= 0),
     "odd": ("an odd positive integer", lambda value: _integer(value) and value > 0 and value % 2 == 1),
     "odd or 0": ("an odd positive integer, or 0", lambda value: value == 0 or _KINDS["odd"][1](value)),
@@ -68,8 +77,8 @@ KEYS = {
         "seed": "natural",
         "noise": "positive",
         "plate_scale": "positive",
-        "psf": "table",
-        "target": "table",
+        "psf": "psf",
+        "target": "psf",
         "instrument": "text",
         "licence": "text",
         "citation": "text",
@@ -85,7 +94,7 @@ KEYS = {
         "dilations": "counts",
         "start": "text",
     },
-    "patches": {"size": "count", "number": "count", "test_number": "count", "turn": "flag", "blur": "range"},
+    "patches": {"size": "size", "number": "count", "test_number": "count", "turn": "flag", "blur": "range"},
     "training": {
         "steps": "count",
         "epochs": "count",
@@ -179,11 +188,30 @@ def check(table, path):
     _check_names(table, entries, path)
     for name, of_table in entries.items():
         for entry in of_table:
-            for key, value in entry.items():
-                what, is_one = _KINDS[KEYS[name][key]]
-                if not is_one(value):
-                    msg = f"recipe {path}: {_full(name, key)} is {value!r}, expected {what}"
-                    raise ValueError(msg)
+            check_values(entry, KEYS[name], name, f"recipe {path}")
+
+
+def check_values(table, kinds, name, where):
+    """Check the values of one table, whose keys are known.
+
+    Parameters
+    ----------
+    table : dict
+    kinds : dict
+        {key: kind of its value}, as in `KEYS`.
+    name, where : str
+        What the table is called, or "", and where it stands: for the messages.
+
+    Raises
+    ------
+    ValueError
+        Where a value is none that its key can have.
+    """
+    for key, value in table.items():
+        what, is_one = _KINDS[kinds[key]]
+        if not is_one(value):
+            msg = f"{where}: {_full(name, key)} is {value!r}, expected {what}"
+            raise ValueError(msg)
 
 
 def _full(name, key):

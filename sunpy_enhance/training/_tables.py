@@ -67,7 +67,10 @@ def read(path, inheriting=()):
     if "base" not in table:
         return text, table
     base = table.pop("base")
-    base_path = _first_file([path.parent / base, FOLDER / base], base)
+    if not isinstance(base, str):
+        msg = f"recipe {path}: base is {base!r}, expected the name of a recipe"
+        raise ValueError(msg)
+    base_path = _first_file([path.parent / base, FOLDER / base, FOLDER / f"{base}.toml"], base)
     base_text, base_table = read(base_path, (*inheriting, path))
     return f"{text.rstrip()}\n\n# the base, {base}:\n{base_text}", merge(base_table, table)
 
@@ -100,7 +103,7 @@ def change(text, table, changes):
             own = {part: own}
         table = merge(table, own)
     # JSON's numbers, strings, booleans and arrays are TOML's.
-    notes = "".join(f"# changed: {key} = {json.dumps(value)}\n" for key, value in changes.items())
+    notes = "".join(f"# changed: {key} = {json.dumps(value, default=str)}\n" for key, value in changes.items())
     return notes + text, table
 
 
@@ -112,6 +115,9 @@ def complete(table, path):
     if len(lengths) != 1:
         found = {key: training[key] for key in lengths}
         msg = f"recipe {path} has {found or 'no length'} in [training]: give either steps or epochs"
+        raise ValueError(msg)
+    if training["polarity"] and table["observable"] == "continuum":
+        msg = f"recipe {path} has training.polarity = true for the continuum, which has none: leave it out"
         raise ValueError(msg)
     return table | {
         "training": training,

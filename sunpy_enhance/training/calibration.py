@@ -101,13 +101,14 @@ def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
     `~sunpy_enhance.training.dataset.Patches`
     """
     sources, without = np.array(data.sources), recipe["uncertainty"]["without"]
+    kinds = list(dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])))
     rng, sampling = np.random.default_rng([recipe["seed"], 9]), recipe.sampling() | {"halo": data.halo}
     parts = []
-    for source in sorted({source for source in data.sources if not source.startswith("synthetic")} - set(without)):
+    for source in sorted(set(data.sources) - {f"synthetic {kind}" for kind in kinds} - set(without)):
         own = np.flatnonzero(sources == source)
         some = np.sort(rng.choice(own, min(scenes * number, len(own)), replace=False))
         parts.append(data.select(some))
-    for kind in dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])):
+    for kind in kinds:
         for seed in range(scenes):
             truth = synthetic_truth(recipe["observable"], kind, seed=_SEED + seed, shape=shape)
             parts.append(sample_patches(truth, number, rng=rng, **sampling))

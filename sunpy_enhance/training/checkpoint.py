@@ -1,5 +1,6 @@
 """The state of a training, so that a run that was killed goes on as if nothing had happened."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +79,13 @@ def load_checkpoint(path, state, *, identity, content):
     Raises
     ------
     ValueError
-        Where the file is of another training, or of other truth.
+        Where the file is damaged, of another training, or of other truth.
     """
-    saved = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+    except (EOFError, KeyError, OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        msg = f"checkpoint {path} is damaged or none: delete it to start anew ({type(error).__name__}: {error})"
+        raise ValueError(msg) from error
     if saved.get("identity") != identity or not _same(saved.get("content"), content):
         msg = f"checkpoint {path} is of another recipe or other patches: go on with those, or delete it to start anew"
         raise ValueError(msg)

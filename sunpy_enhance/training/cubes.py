@@ -7,6 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance.training._keys import check_values
 from sunpy_enhance.training.arrays import open_array, read_images
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
@@ -14,10 +15,20 @@ __all__ = ["at_log_tau", "cube_files", "read_cube", "read_licence", "to_quantity
 
 # Rows of columns that are in memory at once: a few ten megabytes of the largest cubes.
 _ROWS = 8
-# The keys of a description, see `read_cube`.
-_KEYS = {"code", "licence", "grid", "plate_scale", "distance", "periodic", "continuum", "magnetogram"}
-_OF_SECTION = {"file", "dataset", "extension", "axes", "level", "unit", "log_tau", "tau"}
-_OF_TAU = {"file", "dataset", "extension", "logarithmic"}
+# The keys of a description, see `read_cube`, and of what kind their values are.
+_KEYS = {
+    "code": "text",
+    "licence": "text",
+    "grid": "text or number",
+    "plate_scale": "text or number",
+    "distance": "text or number",
+    "periodic": "flag",
+    "continuum": "table",
+    "magnetogram": "table",
+}
+_OF_FILE = {"file": "text", "dataset": "text", "extension": "text or natural"}
+_OF_TAU = _OF_FILE | {"logarithmic": "flag"}
+_OF_SECTION = _OF_FILE | {"axes": "text", "level": "level", "unit": "text", "log_tau": "number", "tau": "table"}
 
 
 def at_log_tau(values, tau, log_tau=0.0, *, axes="zyx", snapshot=0, logarithmic=False):
@@ -123,22 +134,23 @@ def to_quantity(value, unit, path, key):
 
 def _read_sidecar(path):
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         msg = f"{path} is no TOML file: {error}"
         raise ValueError(msg) from error
+    _check(path, table)
+    return table
 
 
-def _check_keys(path, table):
-    """Raise where a description has keys that are not known."""
-    unknown = sorted(table.keys() - _KEYS)
-    for name in ("continuum", "magnetogram"):
-        section = table.get(name, {})
-        unknown += sorted(f"{name}.{key}" for key in section.keys() - _OF_SECTION)
-        unknown += sorted(f"{name}.tau.{key}" for key in section.get("tau", {}).keys() - _OF_TAU)
-    if unknown:
+def _check(path, table, kinds=_KEYS, name=""):
+    """Raise where a table of a description, or one in it, has keys that are not known, or values of another kind."""
+    if unknown := sorted(f"{name}.{key}".removeprefix(".") for key in table.keys() - kinds.keys()):
         msg = f"{path} has the unknown keys {unknown}: correct or remove them"
         raise ValueError(msg)
+    check_values(table, kinds, name, path)
+    for key, of_table in (("continuum", _OF_SECTION), ("magnetogram", _OF_SECTION), ("tau", _OF_TAU)):
+        if key in table:
+            _check(path, table[key], of_table, f"{name}.{key}".removeprefix("."))
 
 
 def cube_files(path):
@@ -156,7 +168,7 @@ def cube_files(path):
     Raises
     ------
     ValueError
-        Where it is no TOML file.
+        Where it is no TOML file, or no description of cubes.
     """
     path, table = Path(path), _read_sidecar(path)
     sections = [table[name] for name in ("continuum", "magnetogram") if name in table]
@@ -232,7 +244,6 @@ def read_cube(path, observable=None):
     if "file" not in section or ("z" in section.get("axes", "") and "file" not in section.get("tau", {})):
         msg = f"{path}: [{observable}] has to name its 'file', and with an axis z also tau = {{ file = ... }}"
         raise ValueError(msg)
-    _check_keys(path, table)
     if "plate_scale" in table:
         plate_scale = to_quantity(table["plate_scale"], u.arcsec, path, "plate_scale")
     elif "grid" in table:
@@ -277,9 +288,13 @@ def _read_section(folder, section):
         series = range(values.shape[axes.index("t")]) if "t" in axes and values.ndim == len(axes) else [0]
         log_tau, logarithmic = section.get("log_tau", 0.0), tau.get("logarithmic", False)
         try:
-            return [
+            images = [
                 at_log_tau(values, depth, log_tau, axes=axes, snapshot=t, logarithmic=logarithmic) for t in series
-            ], unit
+            ]
         except ValueError as error:
-            msg = f"training file {path}: {error}"
+            msg = f"training file {path} with {tau['file']}: {error}"
             raise ValueError(msg) from error
+    if gaps := sum(np.count_nonzero(~np.isfinite(image)) for image in images):
+        msg = f"training file {path} has {gaps} pixels that are not finite at the optical depth, expected none"
+        raise ValueError(msg)
+    return images, unit

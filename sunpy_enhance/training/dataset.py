@@ -107,14 +107,21 @@ def sample_patches(
     Returns
     -------
     `Patches`
+
+    Raises
+    ------
+    ValueError
+        Where the truth is sampled too coarsely for the target, or so small that patches would be mirror images for
+        the most part.
     """
     scale = truth.plate_scale * rng.uniform(*zoom)
+    _check_sampling(truth, scale, target, plate_scale, size)
     factor = rng.uniform(*gain)
     mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
     width = np.random.Generator(rng.bit_generator.jumped()).uniform(*blur)
     mode = "grid-wrap" if truth.periodic else "reflect"
-    # The transfer functions end far below the truth's Nyquist frequency, so that splines interpolate almost exactly.
+    # The transfer functions end below the truth's Nyquist frequency, so that splines interpolate almost exactly.
     blurred, sharp = (
         ndimage.spline_filter(degrade(image, p, s, periodic=truth.periodic), output=np.float32, mode=mode)
         for p, s in ((psf, scale / width), (target, scale))
@@ -123,7 +130,8 @@ def sample_patches(
     targets = np.empty((number, 2 * size, 2 * size), np.float32)
     coarse = (np.arange(size + 2 * halo) - (size + 2 * halo - 1) / 2) * plate_scale / scale
     fine = (np.arange(2 * size) - (2 * size - 1) / 2) * plate_scale / 2 / scale
-    # A truth that is not periodic is left by no more than its mirror image is worth: half a patch.
+    # Beyond its border a truth that is not periodic is its own mirror image. Patches stay inside where it is wide
+    # enough for them; where not, what they have of the mirror image is as consistent with what HMI sees of it.
     reach = 0 if truth.periodic else size / 2 * plate_scale / scale
     for i in range(number):
         centre = [rng.uniform(min(reach, n / 2), n - min(reach, n / 2)) for n in image.shape]
@@ -133,6 +141,25 @@ def sample_patches(
             x = centre[1] + np.sin(angle) * grid[:, None] + np.cos(angle) * grid
             result[i] = ndimage.map_coordinates(values, [y, x], order=3, mode=mode, prefilter=False)
     return Patches(inputs, targets, [truth.source] * number)
+
+
+def _check_sampling(truth, scale, target, plate_scale, size):
+    """Raise where a truth of this plate scale holds too little for patches of the target."""
+    # What the target passes, or the pixels of its patches can show.
+    coarsest = 0.5 / min(target.limit, 1 / plate_scale)
+    if scale > coarsest:
+        msg = (
+            f"truth {truth.source} has {scale:.3g} arcsec per pixel, zoom included, expected at most {coarsest:.3g}, "
+            "or it is no sharper than the target: correct its 'plate_scale' or 'grid', or give another truth"
+        )
+        raise ValueError(msg)
+    smallest, least = min(truth.image.shape) * scale, size * plate_scale / 2
+    if not truth.periodic and smallest < least:
+        msg = (
+            f"a part of truth {truth.source} is {smallest:.3g} arcsec wide, expected at least {least:.3g}, half a "
+            "patch: give more of it, hold out another fraction, or make patches.size smaller"
+        )
+        raise ValueError(msg)
 
 
 @dataclasses.dataclass(frozen=True)

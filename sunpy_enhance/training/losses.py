@@ -59,7 +59,9 @@ class Loss:
         if self.settings["consistency"]:
             size = 2 * recipe["patches"]["size"]
             psf, target = (transfer_function(p, (size, size), recipe["plate_scale"] / 2) for p in recipe.optics())
-            relative = psf / np.maximum(np.abs(target), _LOWEST_TARGET_TRANSFER)
+            passed = np.abs(target)
+            shift = np.where(passed > 0, target / np.where(passed > 0, passed, 1), 1)  # a phase
+            relative = psf / np.maximum(passed, _LOWEST_TARGET_TRANSFER) * np.conj(shift)
             self.relative = torch.from_numpy(relative / np.maximum(np.abs(relative), 1)).to(device)
 
     def __call__(self, results, targets, indices, inputs):

@@ -142,7 +142,8 @@ def read_muram(
     distance : `~astropy.units.Quantity`
         Of the observer.
     vertical : {0, 1, 2}, optional
-        Which direction of the header is the vertical. By default 0, for a cube that of its component: K - 5.
+        Which direction of the header is the vertical. By default 0; for a cube that of its component, K - 5, and no
+        other.
     log_tau : float
         Decadic logarithm of the optical depth at which the field is taken from a cube.
     level : float or "mean"
@@ -175,6 +176,9 @@ def read_muram(
         raise ValueError(msg)
     default = int(match["variable"]) - 5 if match["variable"] else 0
     vertical = default if vertical is None else vertical
+    if match["variable"] and vertical != default:
+        msg = f"{path} is the field along direction {default}, and the vertical is {vertical}: give its component"
+        raise ValueError(msg)
     if vertical not in (0, 1, 2):
         msg = f"{path}: the vertical direction is {vertical!r}, expected 0, 1 or 2, its place in the header"
         raise ValueError(msg)
@@ -216,5 +220,5 @@ def _read_layer(path, vertical, log_tau):
     try:
         return at_log_tau(*cubes, log_tau, axes="".join(axes))
     except ValueError as error:
-        msg = f"{path}: {error}"
+        msg = f"{path} with {tau.name}: {error}"
         raise ValueError(msg) from error

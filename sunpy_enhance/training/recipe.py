@@ -112,7 +112,7 @@ def read_recipe(path, *, changes=None, directory=None):
     key by key, its arrays of tables (``[[files]]``, ``[[synthetic]]``) replace the base's as a whole. A table with
     another ``kind`` replaces the base's, too, and ``epochs`` replaces ``steps``; and ``patches.number`` and
     ``patches.test_number`` are not inherited by a recipe with scenes of its own. The base is looked for beside the
-    recipe, then among those of the shipped networks.
+    recipe, then among those of the shipped networks, where its name is enough.
 
     Parameters
     ----------

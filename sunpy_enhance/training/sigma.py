@@ -39,7 +39,7 @@ class Sigma(nn.Module):
     def __init__(self, network, width=16, *, floor):
         super().__init__()
         if not getattr(network, "channels", 0) or not hasattr(network, "restore"):
-            msg = "the network has no residual network whose features could tell its error: leave [uncertainty] out"
+            msg = "the network has no residual network whose features could tell its error: set uncertainty.steps = 0"
             raise ValueError(msg)
         self.odd, self.floor = network.odd, floor
         around, at = (network.channels + 9, 8) if self.odd else (network.channels + 9, 12)

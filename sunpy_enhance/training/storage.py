@@ -31,8 +31,9 @@ def _decisive(recipe):
 def write_dataset(recipe, directory, path, *, workers=1, progress=True):
     """Make the patches of a recipe and write them to an HDF5 file.
 
-    Only one scene of each process is in memory at a time, and with several the patches of two more for each that wait
-    to be written. They are those of `~sunpy_enhance.training.recipe.make_patches`.
+    They are those of `~sunpy_enhance.training.recipe.make_patches`. All images of the recipe's files are in memory, but
+    of synthetic scenes only one for each process, and with several the patches of two more for each that wait to be
+    written.
 
     Parameters
     ----------
@@ -45,10 +46,18 @@ def write_dataset(recipe, directory, path, *, workers=1, progress=True):
         Processes that make the patches, see `~sunpy_enhance.training.dataset.fill_patches`.
     progress : bool
         Whether to show a bar.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no folder for the file.
     """
     import h5py
 
     path = Path(path)
+    if not (folder := path.absolute().parent).is_dir():
+        msg = f"there is no folder {folder} for {path.name}: make it first"
+        raise FileNotFoundError(msg)
     temporary = path.with_name(f".{path.name}.part")
     try:
         with h5py.File(temporary, "w") as file:
@@ -176,7 +185,7 @@ def hashes_of(path):
 
 
 def _check(file, path, recipe):
-    if file.attrs.get("format") != FORMAT:
+    if file.attrs.get("format") != FORMAT or "made_from" not in file.attrs:
         msg = f"dataset {path} has format {file.attrs.get('format')}, expected {FORMAT}: make it again"
         raise ValueError(msg)
     found, wanted = json.loads(file.attrs["made_from"]), _decisive(recipe)

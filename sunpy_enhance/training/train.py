@@ -16,8 +16,9 @@ from sunpy_enhance.training.loop import optimise
 from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
+from sunpy_enhance.training.sigma import Sigma
 from sunpy_enhance.training.sources import file_hashes
-from sunpy_enhance.training.uncertainty import train_head
+from sunpy_enhance.training.uncertainty import train_head, usable_patches
 
 __all__ = ["train", "train_and_export"]
 
@@ -164,6 +165,16 @@ def _input_range(patches, chunk=256):
     return (-max(-low, high), max(-low, high)) if low < 0 else (low, high)
 
 
+def _check(recipe, out, device):
+    """Raise at once where the end of a training could not be reached."""
+    _device(device)
+    if not (folder := Path(out).absolute().parent).is_dir():
+        msg = f"there is no folder {folder} for {Path(out).name}: make it first"
+        raise FileNotFoundError(msg)
+    if recipe["uncertainty"]["steps"]:
+        Sigma(recipe.network(), recipe["uncertainty"]["channels"], floor=1.0)
+
+
 def train_and_export(
     recipe_path, directory, out, *, device="auto", changes=None, dataset=None, workers=1, progress=True
 ):
@@ -197,10 +208,14 @@ def train_and_export(
 
     Raises
     ------
+    FileNotFoundError
+        Where there is no folder for the ONNX file.
     ValueError
-        Where the checkpoint or the dataset is of another recipe or other files.
+        Where the checkpoint or the dataset is of another recipe or other files, or the recipe asks for the uncertainty
+        of a network that can have none.
     """
     recipe = read_recipe(recipe_path, changes=changes, directory=directory)
+    _check(recipe, out, device)
     checkpoint, history = Path(f"{out}.checkpoint"), Path(out).with_suffix(".loss.csv")
     second = Path(f"{out}.uncertainty.checkpoint")
     with contextlib.ExitStack() as stack:
@@ -214,6 +229,8 @@ def train_and_export(
         else:
             patches = make_patches(recipe, directory, workers=workers, progress=progress)
             hashes = file_hashes(directory, recipe.table.get("files", []))
+        if recipe["uncertainty"]["steps"]:
+            usable_patches(recipe, patches[0])
         network, linear, metrics = train(
             recipe, directory, device=device, checkpoint=checkpoint, patches=patches, history=history, progress=progress
         )

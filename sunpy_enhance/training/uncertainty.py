@@ -17,7 +17,7 @@ from sunpy_enhance.training.checkpoint import content_of, load_checkpoint, save_
 from sunpy_enhance.training.loop import check_loss, one_cycle
 from sunpy_enhance.training.sigma import Sigma
 
-__all__ = ["train_head"]
+__all__ = ["train_head", "usable_patches"]
 
 # Smallest sigma, in units of the noise of the training.
 _FLOOR = 0.1
@@ -30,6 +30,32 @@ def _identity(recipe, network, data):
     for key, value in sorted(network.state_dict().items()):
         digest.update(key.encode() + value.detach().cpu().numpy().tobytes())
     return f"{recipe['uncertainty']} {recipe['seed']} {recipe['noise']} {data.inputs.shape} {digest.hexdigest()}"
+
+
+def usable_patches(recipe, data):
+    """Return the indices of the patches that the head may be trained on.
+
+    Parameters
+    ----------
+    recipe : `~sunpy_enhance.training.recipe.Recipe`
+    data : `~sunpy_enhance.training.dataset.Patches`
+        Those for training.
+
+    Returns
+    -------
+    `numpy.ndarray`
+
+    Raises
+    ------
+    ValueError
+        Where none are left.
+    """
+    without = recipe["uncertainty"]["without"]
+    allowed = np.flatnonzero(~np.isin(data.sources, without))
+    if not len(allowed):
+        msg = f"recipe {recipe['name']}: [uncertainty] without = {without} leaves no patches: name fewer"
+        raise ValueError(msg)
+    return allowed
 
 
 def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress=True):
@@ -62,10 +88,7 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
         another training.
     """
     settings, seed, noise = recipe["uncertainty"], recipe["seed"], recipe["noise"]
-    allowed = np.flatnonzero(~np.isin(data.sources, settings["without"]))
-    if not len(allowed):
-        msg = f"recipe {recipe['name']}: [uncertainty] without = {settings['without']} leaves no patches: name fewer"
-        raise ValueError(msg)
+    allowed = usable_patches(recipe, data)
     turns = {"flips": recipe["training"]["flips"] and recipe.symmetric, "margin": data.halo - network.halo}
     torch.manual_seed(seed)
     network = network.eval().to(device)

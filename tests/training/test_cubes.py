@@ -1,5 +1,6 @@
 """Layers of cubes, and cubes that a TOML file describes."""
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,12 +106,19 @@ def test_distance_and_plate_scale(sidecar):
         ('"48 km"', "-48", "'grid' is -48, expected more than zero"),
         ('unit = "1121 G"', "", "no 'unit', expected that of the field"),
         ('"1121 G"', '"Pa"', r"field\.h5 is in Pa, expected a unit of the magnetic field"),
-        ("tau = {", "no_tau = {", "with an axis z also tau"),
+        ('file = "tau.npy", ', "", "with an axis z also tau"),
+        ("tau = {", "no_tau = {", r"unknown keys \['magnetogram.no_tau'\]"),
         ('file = "field.h5"', "", "has to name its 'file'"),
-        ("-1.0", "9.0", r"field\.h5: log tau goes from"),
-        ("txyz", "xyz", r"field\.h5: the cube is \(2, 9, 11, 30\)"),
+        ("-1.0", "9.0", r"field\.h5 with tau\.npy: log tau goes from"),
+        ("txyz", "xyz", r"field\.h5 with tau\.npy: the cube is \(2, 9, 11, 30\)"),
         ('dataset = "Bz"', "", r"its data sets are \['By', 'Bz'\]"),
-        ("[magnetogram]", "[field]", r"describes \['continuum'\], expected a table for the observable 'magnetogram'"),
+        ("[magnetogram]", "[field]", r"unknown keys \['field'\]"),
+        ('"Bifrost"', "5", "code is 5, expected a text"),
+        ('"48 km"', "[48, 48]", r"grid is \[48, 48\], expected a number, or a text with its unit"),
+        ('"txyz"', '["t", "x"]', r"magnetogram.axes is \['t', 'x'\], expected a text"),
+        ("-1.0", '"-1"', "magnetogram.log_tau is '-1', expected a number"),
+        ("logarithmic = true", 'logarithmic = "yes"', "magnetogram.tau.logarithmic is 'yes', expected true or false"),
+        ("tau = { file", "tau = 3 #", "magnetogram.tau is 3, expected a table"),
         ("[magnetogram]", "[magnetogram", "is no TOML file"),
         ("licence", "license", r"unknown keys \['license'\]"),
         ("log_tau", "tau_log", r"unknown keys \['magnetogram.tau_log'\]"),
@@ -124,11 +132,22 @@ def test_faults_of_a_sidecar_are_named(sidecar, old, new, message):
         read_cube(sidecar, "magnetogram")
 
 
+def test_a_gap_in_a_cube_is_named_by_its_file(sidecar):
+    with h5py.File(sidecar.with_name("field.h5"), "r+") as file:
+        file["Bz"][1, 4, 3, :] = np.nan
+    with pytest.raises(ValueError, match=r"field\.h5 has 1 pixels that are not finite at the optical depth"):
+        read_cube(sidecar, "magnetogram")
+
+
 def test_the_observable_has_to_be_said_where_there_are_two(sidecar):
     with pytest.raises(ValueError, match="expected a table for the observable None"):
         read_cube(sidecar)
     sidecar.write_text(SIDECAR.partition("[magnetogram]")[0])
     assert read_cube(sidecar)[0].unit == ""
+    with pytest.raises(
+        ValueError, match=r"describes \['continuum'\], expected a table for the observable 'magnetogram'"
+    ):
+        read_cube(sidecar, "magnetogram")
 
 
 def test_missing_files_are_named(sidecar):

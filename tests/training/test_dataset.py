@@ -45,6 +45,20 @@ def test_targets_degrade_to_inputs():
         assert error.std() < 0.05 * image.std()
 
 
+@pytest.mark.parametrize(
+    ("shape", "plate_scale", "periodic", "message"),
+    [
+        ((600, 600), 0.5, False, "coarse has 0.5 arcsec per pixel, zoom included, expected at most 0.252"),
+        ((600, 600), 48.0, True, "coarse has 48 arcsec per pixel"),
+        ((600, 30), 0.1, False, "a part of truth coarse is 3 arcsec wide, expected at least 4.03, half a patch"),
+    ],
+)
+def test_truth_that_holds_too_little_is_told(shape, plate_scale, periodic, message):
+    truth = Truth(np.ones(shape), plate_scale, "coarse", periodic)
+    with pytest.raises(ValueError, match=message):
+        sample_patches(truth, 1, size=16, halo=6, rng=np.random.default_rng(0), **OPTICS)
+
+
 def test_gain_scales_fluctuations_and_zoom_sizes():
     truth = Truth(1 + 0.1 * smooth_noise((512, 512), 8), 0.1, "noise", periodic=True)
 

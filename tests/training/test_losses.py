@@ -1,10 +1,13 @@
 """What training minimises."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
+from sunpy_enhance.optics import YeoPSF, transfer_function  # noqa: E402
 from sunpy_enhance.training.losses import Loss  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 
@@ -64,6 +67,17 @@ def test_consistency_counts_what_hmi_would_see():
     checkered = flat * (-1) ** torch.arange(16)
     assert float(loss(flat, zero, [0], None)) == pytest.approx(4 * 0.01, rel=1e-4)
     assert float(loss(checkered, zero, [0], None)) == pytest.approx(0.01, rel=1e-2)
+
+
+def test_consistency_is_exact_where_the_target_is_not_symmetric():
+    """With the same point spread function before and after, HMI would see the error as it is."""
+    yeo = {"kind": "yeo"}
+    recipe = read_recipe("continuum", changes=PLAIN | {"training.consistency": 1.0})
+    loss = Loss(
+        dataclasses.replace(recipe, table=recipe.table | {"psf": yeo, "target": yeo}), 1.0, np.ones(1), [""], CPU
+    )
+    seen = np.abs(transfer_function(YeoPSF(), (16, 16), 0.252)) > 0.05
+    np.testing.assert_allclose(loss.relative.numpy()[seen], 1, atol=1e-6)
 
 
 def test_local_errors_count_less_in_strong_field():

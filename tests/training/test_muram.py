@@ -148,9 +148,17 @@ def test_faults_of_cubes_are_named(tmp_path, name):
 
 def test_a_layer_outside_of_the_box_is_named(tmp_path):
     with pytest.raises(
-        ValueError, match=r"result_prim_5\.024000: log tau goes from -4\.9.* expected that it passes -7"
+        ValueError,
+        match=r"result_prim_5\.024000 with tau\.024000: log tau goes from -4\.9.* expected that it passes -7",
     ):
         read_muram(write_cubes(tmp_path), log_tau=-7)
+
+
+def test_a_horizontal_component_is_not_taken_for_the_vertical_one(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"result_prim_5\.024000 is the field along direction 0, and the vertical is 2"
+    ):
+        read_muram(write_cubes(tmp_path), vertical=2)
 
 
 def test_cubes_are_left_as_they_are(tmp_path):

@@ -1,5 +1,6 @@
 """Recipes: inheritance, changes and the check of their keys."""
 
+import datetime as dt
 import tomllib
 
 import pytest
@@ -50,6 +51,12 @@ def test_own_keys_override_the_base_and_lists_replace_it(own):
     assert recipe["synthetic"] == base["synthetic"]
     assert recipe.text.startswith(OWN.rstrip())
     assert recipe.text.endswith("# the base, continuum.toml:\n" + base.text)
+
+
+def test_the_name_of_a_shipped_recipe_is_enough_for_a_base(own):
+    table = read_recipe(own).table
+    own.write_text(own.read_text().replace("continuum.toml", "continuum"))
+    assert read_recipe(own).table == table
 
 
 def test_a_base_beside_the_recipe_comes_first(own):
@@ -109,7 +116,10 @@ def test_changes_are_noted_in_the_text(own):
         ({"seed": "one"}, "seed is 'one', expected an integer of at least 0"),
         ({"name": 5}, "name is 5, expected a text"),
         ({"network.narrow": 8}, "network.narrow is 8, expected an odd positive integer"),
-        ({"patches.size": 0}, "patches.size is 0, expected a positive integer"),
+        ({"patches.size": 5}, "patches.size is 5, expected an integer of at least 6"),
+        ({"seed": dt.date(2020, 1, 1)}, "seed is datetime.date.* expected an integer of at least 0"),
+        ({"psf.day": dt.date(2020, 1, 1)}, "psf is .* expected a table of numbers, texts and lists of numbers"),
+        ({"training.polarity": True}, "training.polarity = true for the continuum, which has none"),
         ({"patches.turn": 1}, "patches.turn is 1, expected true or false"),
         ({"uncertainty.channels": 0}, "uncertainty.channels is 0, expected a positive integer"),
         ({"uncertainty.without": "shrunk SHARP"}, "uncertainty.without is .* expected a list of texts"),
@@ -143,6 +153,9 @@ def test_missing_keys_are_named(tmp_path):
 def test_files_that_are_no_recipes_are_told(tmp_path, own):
     own.write_text('base = "own.toml"')
     with pytest.raises(ValueError, match=r"own.toml is its own base"):
+        read_recipe(own)
+    own.write_text("base = 5")
+    with pytest.raises(ValueError, match=r"own.toml: base is 5, expected the name of a recipe"):
         read_recipe(own)
     own.write_text('base = "else.toml"')
     with pytest.raises(FileNotFoundError, match=r"no recipe else.toml.*continuum"):

@@ -128,8 +128,31 @@ def test_pair_of_a_muram_run(run):
         assert {(truth.source, truth.periodic, truth.licence) for truth in train} == {("MURaM", True, "CC0-1.0")}
     np.testing.assert_allclose(parts[1][0][0].image, np.sqrt(4 * np.pi) * (OFFSET + 20), rtol=1e-6)
     assert parts[0][0][0].plate_scale == parts[1][0][0].plate_scale
-    with pytest.raises(ValueError, match=r"2D/I_out\.\* is not of the observable magnetogram"):
+    with pytest.raises(ValueError, match=r"2D/I_out\.000000 is not of the observable magnetogram"):
         read_truth(run, times | {"file": "2D/I_out.*"}, observable="magnetogram")
+
+
+def test_snapshots_are_in_the_order_of_their_numbers(tmp_path):
+    for number in (9, 10, 100):
+        np.save(tmp_path / f"run2_{number}.npy", np.full((20, 20), float(number)))
+    entry = {"file": "run2_*.npy", "plate_scale": 0.1, "axis": "time", "held_out": 0.34}
+    train, held_out = read_truth(tmp_path, entry)
+    assert [[truth.image[0, 0] for truth in part] for part in (train, held_out)] == [[9, 10], [100]]
+
+
+def test_layers_of_one_snapshot_cannot_be_parted_in_time(run):
+    write_slice(run / "2D" / "tau_slice_0.100.000040", [OFFSET] * 8)
+    with pytest.raises(ValueError, match=r"tau_slice_\* is several files of one snapshot"):
+        read_truth(run, {"file": "2D/tau_slice_*", "axis": "time", "held_out": 0.5}, observable="magnetogram")
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [("2D/tau_slice_1.000.000000", "log_tau"), ("2D/I_out.000000", "log_tau"), ("3D/result_prim_5.024000", "level")],
+)
+def test_what_a_muram_file_does_not_take_is_named(run, file, key):
+    with pytest.raises(ValueError, match=rf"is given \['{key}'\] in the recipe, but its kind takes"):
+        read_truth(run, {"file": file, key: 1.0})
 
 
 def test_layer_of_a_muram_cube(run):

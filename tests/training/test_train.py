@@ -223,7 +223,8 @@ PAPER = {"training.epochs": 3, "training.schedule": "constant", "training.loss":
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_batch_normalisation_goes_on_where_it_was(recipe_file, normalised, monkeypatch, average):
-    changes = PAPER | {"training.average": average, "training.polarity": True}
+    magnetic = "magnetogram" in recipe_file.read_text()
+    changes = PAPER | {"training.average": average, "training.polarity": magnetic}
     recipe = recipe_module.read_recipe(recipe_file, changes=changes)
     patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
     whole, linear, metrics = train.train(recipe, None, patches=patches, progress=False)
@@ -238,6 +239,15 @@ def test_batch_normalisation_goes_on_where_it_was(recipe_file, normalised, monke
     for key, value in weights(whole).items():
         np.testing.assert_array_equal(weights(resumed)[key], value)
     assert weights(whole)["body.1.running_mean"].any()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 and no more"])
+def test_a_damaged_checkpoint_is_named(recipe_file, content):
+    checkpoint = recipe_file.with_suffix(".checkpoint")
+    checkpoint.write_bytes(content)
+    recipe = recipe_module.read_recipe(recipe_file)
+    with pytest.raises(ValueError, match=r"tiny\.checkpoint is damaged or none: delete it to start anew"):
+        train.train(recipe, recipe_file.parent, checkpoint=checkpoint, progress=False)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(recipe_file):
@@ -532,6 +542,32 @@ def test_a_recipe_with_another_head_goes_on_with_the_same_network(recipe_file, n
     other = recipe_module.read_recipe(recipe_file, changes=HEAD)
     network, _, _ = train.train(other, None, patches=patches, checkpoint=checkpoint, progress=False)
     assert network.channels
+
+
+@pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
+@pytest.mark.parametrize(
+    ("changes", "out", "error", "message"),
+    [
+        ({"network": {"kind": "paper"}}, "x.onnx", ValueError, "set uncertainty.steps = 0"),
+        ({"network.channels": 0}, "x.onnx", ValueError, "set uncertainty.steps = 0"),
+        ({}, "no/x.onnx", FileNotFoundError, r"there is no folder .*no for x\.onnx: make it first"),
+        ({"uncertainty.without": ["noise"]}, "x.onnx", ValueError, "leaves no patches: name fewer"),
+    ],
+)
+def test_what_cannot_end_well_does_not_begin(recipe_file, monkeypatch, changes, out, error, message):
+    monkeypatch.setattr(train, "train", None)
+    with pytest.raises(error, match=message):
+        train.train_and_export(
+            recipe_file, recipe_file.parent, recipe_file.parent / out, changes=HEAD | changes, progress=False
+        )
+
+
+@pytest.mark.parametrize("recipe_file", ["continuum"], indirect=True)
+def test_a_file_may_be_called_synthetic(recipe_file, no_limb):
+    recipe_file.write_text(recipe_file.read_text().replace('"noise"', '"synthetic granulation"'))
+    out = recipe_file.with_suffix(".onnx")
+    card = train.train_and_export(recipe_file, recipe_file.parent, out, changes=HEAD, progress=False)
+    assert card.uncertainty["coverage"]["synthetic granulation"]["all"]["pixels"]
 
 
 @pytest.mark.parametrize("line", ["training.loss=mse", "training.steps"])
