@@ -43,7 +43,7 @@ def read_truth(directory, entry, *, observable=None):
     train, held_out : list of `~sunpy_enhance.training.truth.Truth`
         Cut apart before they are degraded, with a gap between them, so that neither has seen the other; but what
         ``prepare`` does, it does to the whole image. Where that convolves, as "sst_quiet" and "sst_spot" do, a little
-        of it reaches across the gap: in "sst_quiet" of the noise of the training, 0.1 %, into some twenty rows.
+        of it reaches across the gap and 1.5 arcsec farther.
 
     Raises
     ------

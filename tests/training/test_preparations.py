@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import smooth_noise
 
 from sunpy_enhance.training.preparations import PREPARATIONS
 
@@ -14,6 +15,18 @@ def test_preparations_of_intensity(name):
     assert prepared.mean() == pytest.approx(1, abs=0.02)
     assert prepared.min() > 0
     assert prepared.std() == pytest.approx(3.1 * 0.05, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["sst_quiet", "sst_spot"])
+def test_preparations_do_not_reach_far(name):
+    """What lies beyond the gap changes less than the noise of the training where it is twice as far away."""
+    rng = np.random.default_rng(0)
+    image = 1 + 0.05 * smooth_noise((300, 200), 4)
+    other = image.copy()
+    other[200:] = rng.permutation(image[200:].ravel()).reshape(100, 200)
+    changes = np.std(PREPARATIONS[name](other, 0.06) - PREPARATIONS[name](image, 0.06), axis=1)
+    assert changes[200:].min() > 0.05
+    assert changes[:150].max() < 1e-3
 
 
 def test_preparation_of_a_field_is_odd_and_takes_noise_off():
