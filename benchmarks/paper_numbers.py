@@ -13,7 +13,7 @@ from sunpy_enhance.validation.spectra import radial_power
 FINE = 0.252
 # Cycles per pixel of 0.252 arcsec: beyond, the paper's Fig. 8 shows its levels of white noise.
 HIGH = 0.25
-# Arcsec off the frame's border.
+# HMI's pixels off the frame's border.
 MARGIN = 16
 
 

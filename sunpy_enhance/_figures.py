@@ -30,11 +30,19 @@ def before_after(smap, enhanced, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    # Of a Map in pieces, dask's, the page needs all of them.
+    smap, enhanced = (
+        one._new_instance(np.asarray(one.data), one.meta, mask=one.mask, uncertainty=one.uncertainty)
+        if not isinstance(one.data, np.ndarray)
+        else one
+        for one in (smap, enhanced)
+    )
     rows = [[smap, enhanced]]
     if enhanced.uncertainty is not None:
         rows[0].append(sigma_map(enhanced))
     plate_scale = abs(smap.scale.axis1.to_value(u.arcsec / u.pix))
-    if max(smap.data.shape) * plate_scale > 3 * _CLOSE_UP:
+    enhanced_anywhere = enhanced.mask is None or not enhanced.mask.all()
+    if max(smap.data.shape) * plate_scale > 3 * _CLOSE_UP and enhanced_anywhere:
         rows.append(_close_up(rows[0], round(_CLOSE_UP / plate_scale)))
     columns = len(rows[0])
     # Without pyplot: a program that runs over an archive must not keep figures, nor ask for a screen.
@@ -87,6 +95,8 @@ def _draw(axes, one, title, cmap, ends):
 def _range(smap):
     values = smap.data[np.isfinite(smap.data)]
     values = values[:: max(1, values.size // 10**6)]
+    if not values.size:
+        return 0.0, 1.0
     if smap.unit is not None and smap.unit.is_equivalent(u.G):
         largest = max(np.percentile(np.abs(values), 99), 100 * u.G.to(smap.unit))
         return -largest, largest

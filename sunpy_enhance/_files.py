@@ -30,6 +30,8 @@ def read_map(path):
     with warnings.catch_warnings():
         # JSOC writes 'nan' and lower-case exponents into its headers; astropy mends them and says so at length.
         warnings.simplefilter("ignore", VerifyWarning)
+        # Where nothing was enhanced, all of the uncertainty is NaN, and sunpy looks for its largest value.
+        warnings.filterwarnings("ignore", message="All-NaN", category=RuntimeWarning)
         try:
             smap = sunpy.map.Map(path)
         except (MapMetaValidationError, NoMapsInFileError) as error:

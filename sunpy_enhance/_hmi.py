@@ -183,6 +183,7 @@ def _check_header(smap):
         pairs = [[key for key in pair if not has(key)] for pair in (("hgln_obs", "hglt_obs"), ("crln_obs", "crlt_obs"))]
         missing.append(" or ".join(" and ".join(pair).upper().replace("AND", "and") for pair in pairs))
     missing += [key.upper() for key in ("dsun_obs",) if not has(key)]
+    missing += [f"a number for {key.upper()}" for key in ("crota2",) if key in meta and not has(key)]
     if not has("rsun_obs") and not has("rsun_ref"):
         missing.append("RSUN_OBS or RSUN_REF")
     if not meta.get("date-obs") and not meta.get("t_obs"):

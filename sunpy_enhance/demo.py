@@ -42,9 +42,10 @@ def cutout_header(observable, shape, centre):
         "content": content,
         "bunit": unit,
         "origin": "sunpy_enhance.demo (synthetic)",
-        "date-obs": "2026-01-01T00:00:00.000",
-        "t_obs": "2026.01.01_00:00:37.000_TAI",
-        "t_rec": "2026.01.01_00:00:45_TAI",
+        # When the observer below was between the Earth and the Sun.
+        "date-obs": "2011-02-15T01:50:03.500",
+        "t_obs": "2011.02.15_01:51:00.000_TAI",
+        "t_rec": "2011.02.15_01:51:00_TAI",
         "cadence": 45.0,
         "ctype1": "HPLN-TAN",
         "ctype2": "HPLT-TAN",

@@ -209,6 +209,35 @@ def test_residual_is_that_of_redegrade(inputs, out, shipped):
     assert again["residual"][0] == pytest.approx(table["residual"][0], rel=1e-10)  # it is in the header
 
 
+@ignore_flags
+def test_a_residual_is_not_that_of_a_bad_pixel_nearby(out):
+    smap = make_map("magnetogram", (120, 120))
+    data = smap.data.copy()
+    data[60, 60] = 9000
+    residuals = [
+        enhance_files(one, out, residual=True, overwrite=True, **QUIET)["residual"][0]
+        for one in (smap, smap._new_instance(data, smap.meta))
+    ]
+    assert residuals[1] == pytest.approx(residuals[0], rel=0.1)
+
+
+@ignore_flags
+def test_a_picture_of_a_frame_without_anything_enhanced(out, model):
+    y, x = np.indices((700, 700)) + 1 - 2043
+    data = np.where(np.hypot(x, y) < 1925, 3e4, np.nan).astype(np.float32)
+    corner = make_map(data=data, crpix1=2043.0, crpix2=2043.0)  # a piece of the limb, and a lot of sky
+    table = enhance_files(corner, out, model=model, pictures=True, **QUIET)
+    assert statuses(table) == ["enhanced"], table["message"]
+    assert len(list(out.glob("*.png"))) == 1
+
+
+def test_a_picture_of_a_map_in_pieces(out, model):
+    dask = pytest.importorskip("dask.array")
+    smap = make_map(shape=(64, 64))
+    lazy = smap._new_instance(dask.from_array(smap.data, chunks=40), smap.meta)
+    assert statuses(enhance_files([lazy], out, model=model, pictures=True, **QUIET)) == ["enhanced"]
+
+
 def test_pictures(inputs, out, model):
     enhance_files(inputs[:1], out, model=model, pictures=True, **QUIET)
     assert {path.suffix for path in out.iterdir()} == {".fits", ".png"}

@@ -146,3 +146,27 @@ def test_demo(tmp_path, capsys):
     assert printed.count("RMS error against the truth") == 2
     assert printed.count("re-degraded minus input") == 2
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_time_that_is_none_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["fetch", "--start", "soon", "--end", "2024-05-02", "--series", "hmi.M_45s"])
+    assert "argument --start: it is 'soon', expected a time (UTC), such as 2024-05-01T00:00" in capsys.readouterr().err
+
+
+def test_a_header_that_holds_text_for_a_number_is_told(tmp_path, capsys):
+    smap = make_map("magnetogram", (80, 80))
+    header = fits.Header({key: value for key, value in smap.fits_header.items() if key not in ("CROTA2", "HISTORY")})
+    header["CROTA2"] = "180"
+    fits.writeto(tmp_path / "text.fits", smap.data, header)
+    assert main(["check", str(tmp_path / "text.fits"), str(tmp_path / "text.fits")]) == 1
+    assert "sunpy-enhance:" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_benchmark(tmp_path, capsys, monkeypatch):
+    import sunpy_enhance.validation
+
+    monkeypatch.setattr(sunpy_enhance.validation, "benchmark", None)
+    (tmp_path / "file").write_text("")
+    assert main(["benchmark", "--outdir", str(tmp_path / "file")]) == 1
+    assert "File exists" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import pytest
 
 import astropy.units as u
 
+from sunpy.coordinates import get_earth
 from sunpy.map.sources import HMIMap
 
 from sunpy_enhance import enhance_map
@@ -26,6 +27,9 @@ def test_maps_are_hmi_maps_with_a_full_header(maps):
         assert smap.center.Tx.to_value(u.arcsec) == pytest.approx(-160, abs=0.01)
         assert smap.center.Ty.to_value(u.arcsec) == pytest.approx(120, abs=0.01)
         assert "not an observation" in smap.meta["history"]
+        # SDO is near the Earth.
+        observer, earth = smap.observer_coordinate, get_earth(smap.observer_coordinate.obstime)
+        assert observer.separation_3d(earth) < 5e4 * u.km
 
 
 def test_there_is_a_spot(maps):

@@ -37,6 +37,6 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         return options.function(options)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError, ImportError) as error:
         print(f"sunpy-enhance: {error}", file=sys.stderr)
         return 1

@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["at_least_one", "quantity"]
+__all__ = ["at_least_one", "quantity", "time"]
 
 
 def at_least_one(text):
@@ -25,4 +25,15 @@ def quantity(text):
         return Quantity(text)
     except (TypeError, ValueError) as error:
         msg = f"it is {text!r}, expected a number and its unit, such as '6.3 G'"
+        raise argparse.ArgumentTypeError(msg) from error
+
+
+def time(text):
+    """Return the time that an option is given, for `argparse`."""
+    from sunpy.time import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        msg = f"it is {text!r}, expected a time (UTC), such as 2024-05-01T00:00"
         raise argparse.ArgumentTypeError(msg) from error

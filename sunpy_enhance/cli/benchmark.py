@@ -23,6 +23,8 @@ def add_to(commands):
 def _benchmark(options):
     from sunpy_enhance.validation import benchmark
 
+    if options.outdir:
+        options.outdir.mkdir(parents=True, exist_ok=True)
     found = benchmark(
         options.models or None,
         data=options.data,

@@ -32,6 +32,8 @@ def _check(options):
     print(found)
     name = options.after.name.removesuffix(".gz").removesuffix(".fits")
     out = options.out or options.after.with_name(f"{name}_check")
+    if out.suffix in (".json", ".png"):
+        out = out.with_suffix("")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.with_name(f"{out.name}.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
     found.plot().savefig(out.with_name(f"{out.name}.png"), dpi=110, format="png")

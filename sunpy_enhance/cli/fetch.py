@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from sunpy_enhance.cli._options import at_least_one
+from sunpy_enhance.cli._options import at_least_one, time
 from sunpy_enhance.cli.run import add_batch_options, batch_options, client_for, prepare_table, tell
 
 __all__ = ["add_to"]
@@ -21,8 +21,8 @@ def add_to(commands):
         description="Search through Fido, download piece by piece, and enhance each piece while the next one comes. "
         "Run again after a crash, it leaves out the pieces that are done.",
     )
-    fetch.add_argument("--start", required=True, metavar="TIME", help="such as 2024-05-01T00:00 (UTC)")
-    fetch.add_argument("--end", required=True, metavar="TIME")
+    fetch.add_argument("--start", type=time, required=True, metavar="TIME", help="such as 2024-05-01T00:00 (UTC)")
+    fetch.add_argument("--end", type=time, required=True, metavar="TIME")
     fetch.add_argument("--series", required=True, help="of the JSOC, such as hmi.Ic_45s or hmi.M_720s")
     fetch.add_argument("--cadence", type=float, metavar="SECONDS", help="one image in so many; default: all")
     fetch.add_argument(
@@ -51,13 +51,11 @@ def add_to(commands):
 def _request(options):
     import astropy.units as u
 
-    from sunpy.time import parse_time
-
     from sunpy_enhance._fetch import Request
 
     return Request(
-        start=parse_time(options.start),
-        end=parse_time(options.end),
+        start=options.start,
+        end=options.end,
         series=options.series,
         cadence=None if options.cadence is None else options.cadence * u.s,
         email=options.email,

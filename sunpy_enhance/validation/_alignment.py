@@ -8,6 +8,10 @@ __all__ = ["fill_gaps", "find_shift", "move", "onto_one_grid"]
 
 # Images of different regions correlate by chance, but not by this much.
 _LOWEST_CORRELATION = 0.2
+# Of the neighbours of a pixel, weighted by a Gaussian of one pixel: below, it lies inside a gap.
+_LOWEST_WEIGHT = 0.05
+# Rounds in which gaps are filled, and the pixels of the Gaussian that smooths in each.
+_ROUNDS, _SMOOTHING = 10, 0.7
 
 
 def onto_one_grid(reference, enhanced):
@@ -69,15 +73,18 @@ def find_shift(ours, other, largest):
         )
         raise ValueError(msg)
 
-    filled = fill_gaps(other)
-    coefficients = ndimage.spline_filter(filled, order=3, mode="mirror")
+    coefficients = ndimage.spline_filter(fill_gaps(other), order=3, mode="mirror")
+    known = np.isfinite(other).astype(float)
     margin = [abs(int(p)) + 3 for p in peak]
     inner = tuple(slice(m, n - m) for m, n in zip(margin, ours.shape, strict=True))
+    good = np.isfinite(ours[inner])
 
     def difference(shift):
-        moved = ndimage.shift(coefficients, shift, order=3, mode="mirror", prefilter=False)
-        good = both[inner] & np.isfinite(ours[inner])
-        return 1 - np.corrcoef(ours[inner][good], moved[inner][good])[0, 1]
+        moved = ndimage.shift(coefficients, shift, order=3, mode="mirror", prefilter=False)[inner][good]
+        # Gaps move along: what they were filled with must not count, nor how many of them fall on those of `ours`.
+        weights = ndimage.shift(known, shift, order=1)[inner][good]
+        (a, covariance), (_, b) = np.cov(ours[inner][good], moved, aweights=weights)
+        return 1 - covariance / np.sqrt(a * b)
 
     options = {"xatol": 1e-3, "fatol": 1e-9, "initial_simplex": peak + np.array([[0, 0], [0.4, 0], [0, 0.4]])}
     best = optimize.minimize(difference, peak.astype(float), method="Nelder-Mead", options=options)
@@ -91,14 +98,28 @@ def find_shift(ours, other, largest):
 
 
 def fill_gaps(image):
-    """Return an image whose pixels that are not finite have the nearest value."""
+    """Return an image whose pixels that are not finite have what their neighbours suggest, or else the nearest value.
+
+    The nearest alone would be taken on the same side everywhere, and so seem to move the image.
+    """
     from scipy import ndimage
 
     bad = ~np.isfinite(image)
     if not bad.any():
         return image
     nearest = ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
-    return image[tuple(nearest)]
+    filled = image[tuple(nearest)]
+    known, values = (
+        ndimage.gaussian_filter(one, 1.0, mode="mirror") for one in ((~bad).astype(float), np.where(bad, 0.0, image))
+    )
+    beside = bad & (known > _LOWEST_WEIGHT)
+    filled[beside] = values[beside] / known[beside]
+    # After Papoulis (1975, IEEE Trans. Circuits Syst., 22, 735): in turns smooth, and as measured where it was.
+    for _ in range(_ROUNDS):
+        smooth = ndimage.gaussian_filter(filled, _SMOOTHING, mode="mirror")
+        smooth += smooth - ndimage.gaussian_filter(smooth, _SMOOTHING, mode="mirror")
+        filled[bad] = smooth[bad]
+    return filled
 
 
 def move(image, shift):

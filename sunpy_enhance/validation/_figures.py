@@ -118,7 +118,7 @@ def compare_page(found, figure=None):
     """Draw a `~sunpy_enhance.validation.Comparison`: both images, and one against the other."""
     ours, theirs = found.enhanced.data, found.reference.data
     a, b = theirs[found.used], ours[found.used]
-    comparable = found.enhanced.unit == found.reference.unit
+    comparable = found.enhanced.unit is not None and found.enhanced.unit == found.reference.unit
     groups = {"enhanced": b, "reference": a}
     if comparable:
         groups = dict.fromkeys(groups, np.concatenate([a, b]))

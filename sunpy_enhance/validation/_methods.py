@@ -17,10 +17,17 @@ _ADDED = ("bicubic", "continuum-linear", "magnetogram-linear")
 
 
 class Function:
-    """A function of one image as a method of `sunpy_enhance.validation.scores.evaluate`."""
+    """A function of one image as a method of `sunpy_enhance.validation.scores.evaluate`.
 
-    def __init__(self, function):
-        self.function = function
+    Parameters
+    ----------
+    function : callable
+    target : PSF, optional
+        Of the telescope whose image it gives; by default the benchmark's.
+    """
+
+    def __init__(self, function, target=None):
+        self.function, self.target = function, target
         self.given_halo = getattr(function, "halo", None)
         self.halo = _HALO if self.given_halo is None else self.given_halo
 
@@ -74,7 +81,7 @@ class Trained:
 
 def _richardson_lucy(kind):
     from sunpy_enhance._pixels import bilinear, rows_of
-    from sunpy_enhance.optics import WachterPSF
+    from sunpy_enhance.optics import DeltaPSF, WachterPSF
     from sunpy_enhance.richardson_lucy import deconvolve
 
     signed = "offset" if kind == "magnetogram" else None
@@ -83,7 +90,7 @@ def _richardson_lucy(kind):
         fine = bilinear(rows_of(image, 0, len(image)))
         return deconvolve(fine, WachterPSF(), 0.252, iterations=50, signed=signed)
 
-    return Function(restore)
+    return Function(restore, target=DeltaPSF())
 
 
 def _named(models):

@@ -25,6 +25,8 @@ def residual_by_regime(before, residual, used, kind, sigma):
                 "relative": float(np.abs(error).sum() / np.abs(value).sum()),
                 "chi_square": mean_square / sigma**2,
             }
+            if kind == "magnetogram":
+                result[name]["strength"] = float(np.mean(np.sign(value) * error))
     return result
 
 

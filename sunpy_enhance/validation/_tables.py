@@ -51,7 +51,8 @@ def check_lines(found):
     lines = [
         f"{found.model}: residual (re-degraded minus input) of {found.observable}, noise {show(found.noise)} {unit}"
         + ("" if magnetic else " of the quiet Sun"),
-        f"  {'':<10}{'pixels':>12}{f'RMS [{unit}]':>12}{f'bias [{unit}]':>12}{'relative':>12}{'chi-square':>12}",
+        f"  {'':<10}{'pixels':>12}{f'RMS [{unit}]':>12}{f'bias [{unit}]':>12}{'relative':>12}{'chi-square':>12}"
+        + (f"{'strength [G]':>14}" if magnetic else ""),
     ]
     for name, one in found.regimes.items():
         if not one["pixels"]:
@@ -60,6 +61,7 @@ def check_lines(found):
         lines.append(
             f"  {name:<10}{one['pixels']:>12,}{show(one['rms']):>12}{show(one['bias'], '+'):>12}"
             f"{one['relative']:>12.2%}{one['chi_square']:>12.2f}"
+            + (f"{show(one['strength'], '+'):>14}" if magnetic else "")
         )
     lines.append(f"  {'':<22}{'before':>12}{'after':>12}{'change':>12}")
     rows = [("mean", f"mean [{unit}]", "+"), ("contrast", f"standard dev. [{unit}]", "")]

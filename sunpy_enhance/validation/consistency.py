@@ -37,7 +37,9 @@ class Check:
         Standard deviation of the input's noise.
     regimes : dict
         Name ("all" first, then those of `sunpy_enhance.validation.regimes`) to ``pixels``, ``rms``, ``bias``,
-        ``relative`` (sum of the absolute residuals over that of the input's values) and ``chi_square``.
+        ``relative`` (sum of the absolute residuals over that of the input's values) and ``chi_square``. For a field
+        also ``strength``, the mean of the residual along the input's field: where both polarities lose, it is negative
+        while they cancel in the bias. In weak field the noise that was taken off the input makes it negative, too.
     levels : dict
         ``mean``, ``unsigned`` (mean of the absolute values) and ``contrast`` (standard deviation), each before and
         after: of all valid pixels on the disk. For a field also ``net_flux`` and ``unsigned_flux`` in maxwell, of the
@@ -143,8 +145,9 @@ def check(
     TypeError
         Where `enhanced` is not a sunpy Map, `smap` not one of real numbers, or another argument is of the wrong type.
     ValueError
-        Where the Maps are not of the same frame, nothing is left within the border, it is not known what made
-        `enhanced`, the network is for another observable, or the noise is not positive or in a unit of another kind.
+        Where the Maps are not of the same frame, nothing is left within the border or all is flagged, it is not known
+        what made `enhanced`, or that has the name of a shipped network and is another one, the network is for another
+        observable, or the noise is not positive or in a unit of another kind.
 
     Examples
     --------
@@ -169,7 +172,7 @@ def check(
         raise ValueError(msg)
     kind = observable(smap)
     check_frame(enhanced, smap)
-    name, card, left = _method(enhanced, kind, model)
+    name, card, left = _method(enhanced.meta, kind, model)
     card.check(smap)
     psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
     limb = enhanced.meta.get("enhlimb", "mask")
@@ -180,6 +183,9 @@ def check(
     data = calibration.data
     valid = (calibration.mu > 0) & ~calibration.bad & np.isfinite(again.data)
     used = valid & ~_flagged(enhanced, calibration, card if name not in _METHODS else None, limb)
+    if not used.any():
+        msg = "no pixel is left to compare: all are off the disk or flagged, beyond the validated mu for example"
+        raise ValueError(msg)
     pixels = int(np.ceil((border / abs(smap.scale.axis1)).to_value(u.pix)))
     used &= ~dilate(np.pad(~used, 1, constant_values=True), pixels)[1:-1, 1:-1] & valid
     if not used.any():
@@ -206,21 +212,28 @@ def check(
     )
 
 
-def _method(enhanced, kind, model):
+def _method(meta, kind, model):
     """Return the name of the method, a card, and the telescope that is left, as a card has it."""
     from sunpy_enhance._network import load_network
 
-    name = model if model is not None else enhanced.meta.get("enhmodel")
+    name = model if model is not None else meta.get("enhmodel")
     if name is None:
         msg = "the header has no ENHMODEL: give the network that made the Map with model="
         raise ValueError(msg)
     if isinstance(name, str) and name in _METHODS:
         return name, load_network(kind, "cpu").card, _METHODS[name]
     try:
-        card = load_network(name, "cpu").card
+        network = load_network(name, "cpu")
     except (FileNotFoundError, ValueError) as error:
         msg = f"the network {name!r} of the enhanced Map is not known ({error}): give its file with model="
         raise ValueError(msg) from error
+    card = network.card
+    if model is None and meta.get("enhsha", network.sha256) != network.sha256:
+        msg = (
+            f"the Map was made by another network called {name!r} (version {meta.get('enhver')}) than the shipped one "
+            f"(version {card.version}): give its file with model=, or model={name!r} to take this one's telescopes"
+        )
+        raise ValueError(msg)
     return card.name, card, card.target
 
 

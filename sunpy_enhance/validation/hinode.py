@@ -18,6 +18,8 @@ _MARGIN = 20.0
 _LOWEST_TRANSFER = 1e-2
 # Wavelengths without a unit are in Angstrom from here on: smaller numbers may be nanometres.
 _SURELY_ANGSTROM = 3000
+# Keywords that say what an image is of, not where it lies.
+_NAMES = ("telescop", "instrume", "detector", "obsrvtry", "origin", "content", "obs_type", "wavelnth", "waveunit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,8 +29,8 @@ class Comparison:
     Attributes
     ----------
     enhanced, reference : sunpy.map.GenericMap
-        The part that both show, on the enhanced Map's pixels; the reference degraded, shifted, in the enhanced Map's
-        unit if it can be converted, and NaN where it has no data.
+        The part that both show, on the enhanced Map's pixels; the reference, under its own name, degraded, shifted, in
+        the enhanced Map's unit if it can be converted, and NaN where it has no data.
     shift : astropy.units.Quantity
         By how much (x, y) the reference was moved along the enhanced Map's pixel axes, in pixels.
     correlation : float
@@ -127,6 +129,8 @@ def compare(
 
     A Map is one of a field where its unit is that of a magnetic field. Where neither has a unit, negative values tell.
     """
+    from sunpy.map import GenericMap
+
     check_map(enhanced=enhanced, reference_map=reference_map)
     if aperture < target:
         msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
@@ -148,14 +152,15 @@ def compare(
     used = np.isfinite(ours) & np.isfinite(moved)
     a, b = moved[used], ours[used]
     slope, intercept = np.polyfit(a, b, 1)
-    meta = part.meta if factor is not None else _with_unit_of(reference_map, part.meta)
+    told = f"degraded from {aperture} to {target}, shifted by ({shift[1]:+.2f}, {shift[0]:+.2f}) pixels"
+    meta = _named_as(reference_map, part.meta, told, own_unit=factor is None)
     contrast = {
         name: float(values.std() / (1 if signed else values.mean()))
         for name, values in (("enhanced", b), ("reference", a))
     }
     return Comparison(
         enhanced=part,
-        reference=part._new_instance(moved.astype(np.float32), meta),
+        reference=GenericMap(moved.astype(np.float32), meta),
         shift=shift[::-1] * u.pix,
         correlation=float(np.corrcoef(a, b)[0, 1]),
         slope=float(slope),
@@ -200,12 +205,17 @@ def _factor(unit, wanted):
     return unit.to(wanted)
 
 
-def _with_unit_of(reference, meta):
-    """Return a header with the unit of the reference, or without one."""
+def _named_as(reference, meta, history, *, own_unit):
+    """Return a header with these coordinates, but the names of the reference, and its unit where asked for."""
     meta = copy.deepcopy(meta)
-    meta.pop("bunit", None)
-    if reference.unit is not None and "bunit" in reference.meta:
-        meta["bunit"] = reference.meta["bunit"]
+    for key in [key for key in meta if key in _NAMES or key.startswith("enh")]:
+        del meta[key]
+    meta |= {key: reference.meta[key] for key in _NAMES if key in reference.meta}
+    if own_unit:
+        meta.pop("bunit", None)
+        if reference.unit is not None and "bunit" in reference.meta:
+            meta["bunit"] = reference.meta["bunit"]
+    meta["history"] = f"sunpy_enhance.validation.compare: {history}, on the pixels of an enhanced Map"
     return meta
 
 

@@ -174,8 +174,10 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
             restored = restore(crop(noisy, patches.halo - restore.halo))
             restored, sigma = restored if isinstance(restored, tuple) else (restored, None)
             error = restored - truth
-            seen = [redegrade_image(one, plate_scale / 2, psf, target) for one in error]
-            residual = np.stack(seen) - crop(noises[chosen], patches.halo)
+            residual = np.stack([redegrade_image(one, plate_scale / 2, psf, target) for one in error])
+            if own := getattr(restore, "target", None):  # another telescope is left in what it gives
+                residual += _between(restored, plate_scale / 2, psf, own, target)
+            residual = residual - crop(noises[chosen], patches.halo)
             figures = score(restored, truth, plate_scale / 2)
             figures["residual"] = float(np.sqrt(np.mean(residual.astype(float) ** 2)))
             if noise:
@@ -184,6 +186,12 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
                 figures |= {f"coverage_{n}": float(np.mean(np.abs(error) <= n * sigma)) for n in (1, 2)}
             result[source][name] = figures
     return result
+
+
+def _between(images, plate_scale, psf, own, target):
+    """Return what HMI sees of images of a telescope of their own, less what it would if they were the target's."""
+    seen = ([redegrade_image(image, plate_scale, psf, one) for image in images] for one in (own, target))
+    return np.subtract(*map(np.stack, seen))
 
 
 def crop(images, margin):

@@ -5,15 +5,16 @@ import json
 
 import numpy as np
 import pytest
-from conftest import granulation, write_network
+from conftest import granulation, smooth_noise, write_network
 
 pytest.importorskip("skimage", reason="SSIM needs scikit-image")
 
 from sunpy_enhance._network import apply_tiled, load_network
 from sunpy_enhance.cli import main
+from sunpy_enhance.optics import AiryPSF, DeltaPSF, WachterPSF, degrade, redegrade_image
 from sunpy_enhance.training import dataset, sources
 from sunpy_enhance.training.recipe import read_recipe
-from sunpy_enhance.validation import _methods, benchmark, scenes
+from sunpy_enhance.validation import _methods, benchmark, scenes, scores
 from sunpy_enhance.validation.scores import Bicubic
 
 
@@ -133,6 +134,23 @@ def test_a_network_for_another_observable_is_refused():
     found = _methods.methods_of(None, "magnetogram", "cpu")
     assert list(found) == ["magnetogram"]
     assert all(name.startswith("magnetogram") for name in found["magnetogram"])
+
+
+def test_richardson_lucy_is_judged_by_what_is_left_in_it():
+    """It removes the telescope and leaves none: where it gives the truth of no telescope, no residual is left."""
+    truth = 1 + 0.1 * smooth_noise((200, 200), 2)
+    seen, target = redegrade_image(truth, 0.252, WachterPSF(), DeltaPSF()), degrade(truth, AiryPSF(), 0.252)
+    patches = dataset.Patches(seen[None].astype(np.float32), target[None, 4:-4, 4:-4].astype(np.float32), ["Sun"])
+
+    def residual(target):
+        method = _methods.Function(lambda image: truth[4:-4, 4:-4], target)
+        method.halo = 0
+        return scores.evaluate({"exact": method}, patches, 0.0)["Sun"]["exact"]["residual"]
+
+    assert residual(DeltaPSF()) < 0.1 * residual(None)
+    assert (
+        _methods.methods_of("richardson-lucy", "continuum", "cpu")["continuum"]["richardson-lucy"].target == DeltaPSF()
+    )
 
 
 @pytest.mark.parametrize("name", ["bicubic", "continuum-linear"])

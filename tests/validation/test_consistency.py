@@ -156,6 +156,33 @@ def test_maps_that_do_not_belong_together_are_refused(networks):
         check(enhanced, smap, border=30 * u.arcsec)
 
 
+def test_another_network_of_the_name_is_told(tmp_path):
+    smap = make_map("magnetogram", (80, 80))
+    enhanced = enhance_map(smap)
+    earlier = sunpy.map.Map(enhanced.data, {**enhanced.meta, "enhver": "0.1", "enhsha": "00ff"})
+    with pytest.raises(ValueError, match=r"another network called 'magnetogram' \(version 0.1\).* with model="):
+        check(earlier, smap)
+    assert check(earlier, smap, model="magnetogram").chi_square == check(enhanced, smap).chi_square
+
+
+def test_a_map_that_is_flagged_all_over_is_told():
+    smap = make_map("magnetogram", (80, 80))
+    enhanced = enhance_map(smap)
+    flagged = enhanced._new_instance(enhanced.data, enhanced.meta, mask=np.ones(enhanced.data.shape, bool))
+    with pytest.raises(ValueError, match="no pixel is left to compare: all are off the disk or flagged"):
+        check(flagged, smap, border=0 * u.arcsec)
+
+
+def test_a_loss_of_both_polarities_is_no_bias_but_a_loss_of_strength():
+    enhanced, smap = pair("magnetogram")
+    weaker = enhanced._new_instance(np.float32(0.9) * enhanced.data, enhanced.meta)
+    strong = check(weaker, smap).regimes["strong"]
+    assert strong["strength"] == pytest.approx(-0.1 * 600, abs=15)
+    assert abs(strong["bias"]) < 0.5 * abs(strong["strength"])
+    assert "strength [G]" in str(check(weaker, smap))
+    assert "strength" not in check(*pair("noLimbDark")).regimes["all"]
+
+
 @pytest.mark.parametrize(
     "keywords",
     [
@@ -253,3 +280,5 @@ def test_command(tmp_path, capsys):
     assert "it is 'little', expected a number and its unit, such as '6.3 G'" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "after.fits"), str(tmp_path / "before.fits")]) == 1
     assert "enhanced already" in capsys.readouterr().err
+    assert main([*arguments, "5 G", "--out", str(tmp_path / "mine.json")]) == 0
+    assert {path.name for path in tmp_path.glob("mine*")} == {"mine.json", "mine.png"}

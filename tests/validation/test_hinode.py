@@ -105,6 +105,42 @@ def test_noise_and_gaps_do_not_move_it(truth, enhanced):
     assert np.isnan(found.reference.data).any()
 
 
+def isolated(shape):
+    return np.random.default_rng(1).random(shape) < 0.05
+
+
+def columns(shape):
+    return np.arange(shape[1]) % 7 == np.zeros((shape[0], 1))
+
+
+@pytest.mark.parametrize("gaps", [isolated, columns])
+def test_gaps_all_over_do_not_move_it(truth, enhanced, gaps):
+    """As inversions that failed and dead columns leave them."""
+    reference = seen(truth, 0.5, 0.16, (240, 250), turn=10.0)
+    data = np.where(gaps(reference.data.shape), np.nan, reference.data).astype(np.float32)
+    found = compare(enhanced, sunpy.map.Map(data, {**reference.meta, "crval1": 0.8, "crval2": 0.4}))
+    np.testing.assert_allclose(found.shift.to_value(u.pix), [-0.8 / 0.252, -0.4 / 0.252], atol=0.05)
+
+
+def test_the_reference_keeps_its_name(truth, enhanced):
+    made = sunpy.map.Map(enhanced.data, {**enhanced.meta, "enhmodel": "continuum", "history": "made by a network"})
+    reference = of_hinode(seen(truth, 0.5, 0.16, (240, 250), wavelength=4504.0), content=None)
+    meta = compare(made, reference).reference.meta
+    assert (meta["telescop"], meta["instrume"], meta["wavelnth"]) == ("HINODE", "SOT", 4504.0)
+    assert not {"enhmodel", "content"} & set(meta)
+    assert "degraded from 50.0 cm to 28.0 cm, shifted by" in meta["history"]
+    assert "network" not in meta["history"]
+
+
+def test_images_without_units_have_scales_of_their_own(truth, enhanced):
+    reference = of_hinode(seen(truth, 0.5, 0.16, (240, 250)), bunit=None)
+    plain = sunpy.map.Map(enhanced.data, {key: value for key, value in enhanced.meta.items() if key != "bunit"})
+    figure = compare(plain, reference).plot()
+    assert len(figure.axes) == 5
+    low, high = figure.axes[0].images[0].get_clim()
+    assert 1 < low < high < 3
+
+
 def test_other_steps_along_the_slit_are_no_obstacle(truth, enhanced):
     found = compare(enhanced, seen(truth, 0.5, 0.16, (240, 220), steps=0.92))
     np.testing.assert_allclose(found.shift.to_value(u.pix), 0, atol=0.05)
