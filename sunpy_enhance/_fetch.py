@@ -12,10 +12,16 @@ import numpy as np
 import astropy.units as u
 from astropy.time import Time
 
+from ._hmi import PLATE_SCALE, SMALLEST
+
 __all__ = ["Request", "arriving"]
 
 # Series of native HMI images that can be enhanced. "nrt" is near real time.
 _SERIES = re.compile(r"hmi\.(?P<observable>ic|m)(?:_nolimbdark)?_(?P<cadence>45|720)s(?:_nrt)?", re.IGNORECASE)
+
+
+# Arcsec from the centre of the disk to the border of HMI's images.
+_FARTHEST = 1032
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +66,9 @@ class Request:
         if not self.start < self.end:
             msg = f"the period is from {self.start.isot} to {self.end.isot}: it has to end after it begins"
             raise ValueError(msg)
-        if self.cadence is not None and not self.cadence >= self._native_cadence:
+        if self.cutout is not None:
+            _check_cutout(self.cutout)
+        if self.cadence is not None and not self._native_cadence <= self.cadence < np.inf * u.s:
             msg = f"the cadence is {self.cadence}, expected {self._native_cadence} of the series or more"
             raise ValueError(msg)
         if self.track and self.cutout is None:
@@ -112,6 +120,18 @@ class Request:
             # Never registered: that would resample the image, which would have another point spread function.
             attributes.append(a.jsoc.Cutout(corner, width=width, height=height, tracking=self.track))
         return tuple(attributes)
+
+
+def _check_cutout(cutout):
+    """Raise where no image of HMI has such a piece, or it is too small to be enhanced."""
+    values = cutout.to_value(u.arcsec)
+    least = SMALLEST * PLATE_SCALE
+    if not (np.isfinite(values).all() and (np.abs(values[:2]) <= _FARTHEST).all() and (values[2:] >= least).all()):
+        msg = (
+            f"the cutout is {cutout}, expected its centre within {_FARTHEST} arcsec of the disk's, "
+            f"and a width and height of {least:.1f} arcsec or more"
+        )
+        raise ValueError(msg)
 
 
 def arriving(request, pieces, folder, *, progress=True):

@@ -4,6 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance._hmi import pixel_sides
 from sunpy_enhance.uncertainty import sigma_map
 
 __all__ = ["before_after"]
@@ -40,7 +41,7 @@ def before_after(smap, enhanced, path):
     rows = [[smap, enhanced]]
     if enhanced.uncertainty is not None:
         rows[0].append(sigma_map(enhanced))
-    plate_scale = abs(smap.scale.axis1.to_value(u.arcsec / u.pix))
+    plate_scale = pixel_sides(smap)[0]
     enhanced_anywhere = enhanced.mask is None or not enhanced.mask.all()
     if max(smap.data.shape) * plate_scale > 3 * _CLOSE_UP and enhanced_anywhere:
         rows.append(_close_up(rows[0], round(_CLOSE_UP / plate_scale)))

@@ -24,6 +24,9 @@ def read_map(path):
     from sunpy.map.mapbase import MapMetaValidationError
 
     path = Path(path).expanduser()
+    if path.suffix in (".bz2", ".xz"):
+        msg = f"{path} is compressed as sunpy cannot read it: decompress it first"
+        raise ValueError(msg)
     if not path.is_file():
         msg = f"there is no file {path}: check the path"
         raise FileNotFoundError(msg)

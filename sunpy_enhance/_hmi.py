@@ -1,5 +1,6 @@
 """What is this Map? Which observable of HMI it holds, and whether it can be enhanced at all."""
 
+import copy
 import numbers
 import re
 
@@ -7,7 +8,7 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["PLATE_SCALE", "SMALLEST", "check_plate_scale", "observable"]
+__all__ = ["PLATE_SCALE", "SMALLEST", "check_plate_scale", "observable", "pixel_matrix", "pixel_sides", "with_unit"]
 
 # Arcsec per pixel of the camera, and by how much headers differ from it.
 PLATE_SCALE, _PLATE_SCALE_TOLERANCE = 0.504, 0.01
@@ -19,7 +20,7 @@ _NATIVE = (
 SMALLEST = 32
 
 # Keywords that name the file, the series or its segment, wherever the Map comes from.
-_NAMES = re.compile(r"file|series|segment|^source$|^origin_?f", re.IGNORECASE)
+_NAMES = re.compile(r"file|series|segment|^drms_id$|^source$|^origin_?f", re.IGNORECASE)
 
 # JSOC's series without scattered light are called <series>_dcon and _dconS, made from hmi.lev1_dcon.
 _DECONVOLVED = re.compile(r"_dcon|(?<!not corrected for )scattered[ -]light", re.IGNORECASE)
@@ -27,7 +28,9 @@ _DECONVOLVED = re.compile(r"_dcon|(?<!not corrected for )scattered[ -]light", re
 _VECTOR = re.compile(
     r"\b(vector|inclination|azimuth|disambig\w*|b[rptxyz]|field(?: strength)?)\b(?! of view)", re.IGNORECASE
 )
-_SEGMENT = re.compile(r"[._](field|inclination|azimuth|disambig|b[rpt])(?:_err)?(?:[._]|$)", re.IGNORECASE)
+_SEGMENT = re.compile(r"[._:](field|inclination|azimuth|disambig|b[rpt])(?:_err)?(?:[._]|$)", re.IGNORECASE)
+# Of JSOC's DRMS_ID, "series:number:segment", those that can be enhanced.
+_SEGMENTS = ("continuum", "magnetogram")
 
 
 def observable(smap):
@@ -59,9 +62,8 @@ def observable(smap):
 
 def check_plate_scale(smap, expected=PLATE_SCALE, tolerance=_PLATE_SCALE_TOLERANCE, *, advice=_NATIVE):
     """Raise ValueError unless pixels are squares of `expected` arcsec, within a relative `tolerance`."""
-    scale = [axis.to_value(u.arcsec / u.pix) for axis in smap.scale]
-    matrix = np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None]
-    sides = np.hypot(*matrix)
+    matrix = pixel_matrix(smap)
+    sides = pixel_sides(smap)
     skew = abs(matrix[:, 0] @ matrix[:, 1]) / (sides[0] * sides[1]) if sides.all() else np.inf
     if not (np.all(np.abs(sides / expected - 1) <= tolerance) and skew <= tolerance):
         shape = "" if skew <= tolerance else f" (skewed: their sides are not at right angles, cosine {skew:.3g})"
@@ -69,6 +71,31 @@ def check_plate_scale(smap, expected=PLATE_SCALE, tolerance=_PLATE_SCALE_TOLERAN
             f"the pixels are {sides[0]:.4f} x {sides[1]:.4f} arcsec{shape}, expected {expected} arcsec "
             f"within {tolerance:.1%}: {advice}"
         )
+
+
+def pixel_sides(smap):
+    """Return the lengths of a pixel's sides along x and y in arcsec, wherever the header has them.
+
+    CDELT alone is not enough: it may be 1 beside a PC or CD matrix that has the scale in it.
+    """
+    return np.hypot(*pixel_matrix(smap))
+
+
+def pixel_matrix(smap):
+    """Return the arcsec (x, y) of a step along each pixel axis, as columns."""
+    scale = [axis.to_value(u.arcsec / u.pix) for axis in smap.scale]
+    return np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None]
+
+
+def with_unit(smap):
+    """Return a Map with BUNIT where its header has JSOC's other name of it, _BUNIT, alone; else the same object."""
+    meta = getattr(smap, "meta", {})
+    if "bunit" in meta or not meta.get("_bunit"):
+        return smap
+    meta = copy.deepcopy(meta)
+    meta["bunit"] = meta.pop("_bunit")
+    settings = copy.deepcopy(smap.plot_settings)
+    return smap._new_instance(smap.data, meta, settings, mask=smap.mask, uncertainty=smap.uncertainty)
 
 
 def _refuse(message):
@@ -119,8 +146,11 @@ def _content(smap):
             f"the Map is a component of the vector field ({segment or content or unit}): "
             "use the line-of-sight magnetogram, hmi.M_720s or hmi.M_45s"
         )
-    # SHARPs say "HMI observable" for every segment; then the unit has to tell.
+    # SHARPs say "HMI observable" for every segment; then its name has to tell, or the unit.
     unclear = lower in ("", "hmi observable")
+    name = str(smap.meta.get("drms_id") or "").rpartition(":")[2].strip().lower()
+    if unclear and name and name not in _SEGMENTS:
+        _refuse(f"the Map is the segment {name!r} of its series: use the continuum or the line-of-sight magnetogram")
     if line_of_sight or (unclear and _is(unit, u.G)):
         if not _is(unit, u.G):
             _refuse(f"the magnetogram's unit is {unit}, expected one of a magnetic field: set BUNIT to 'Gauss'")
@@ -186,6 +216,9 @@ def _check_header(smap):
     missing += [f"a number for {key.upper()}" for key in ("crota2",) if key in meta and not has(key)]
     if not has("rsun_obs") and not has("rsun_ref"):
         missing.append("RSUN_OBS or RSUN_REF")
+    missing += [
+        f"a positive {key.upper()}" for key in ("rsun_obs", "rsun_ref", "dsun_obs") if has(key) and meta[key] <= 0
+    ]
     if not meta.get("date-obs") and not meta.get("t_obs"):
         missing.append("DATE-OBS or T_OBS")
     if missing:

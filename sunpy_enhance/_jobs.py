@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from ._files import complete_file, read_headers, read_map, write_map
-from ._inputs import Source
+from ._hmi import with_unit
+from ._inputs import ENDING, Source
 from ._network import load_network
 from .enhance import enhance_map
 from .models import choices, model_for, resolve
@@ -103,6 +104,8 @@ def _do(job):
             msg = f"{picture} exists and no output of sunpy_enhance is beside it: move it away, or overwrite it"
             raise FileExistsError(msg)
     smap = _read(source)
+    if source.stem.endswith(ENDING) and "enhsha" in smap.meta:  # by a shell's *.fits, in the folder of the outputs
+        return Outcome("skipped", message="an output of sunpy_enhance itself")
     with _COMPUTING, _without_a_line_for_each():
         enhanced = enhance_map(smap, model=job.model, device=job.device, **job.options)
     enhanced.meta["enhinsha"] = made_of
@@ -144,7 +147,7 @@ def _skipped(job, header, picture):
 
 
 def _read(source):
-    return read_map(source.path) if source.smap is None else source.smap
+    return with_unit(read_map(source.path) if source.smap is None else source.smap)
 
 
 def _draw(smap, enhanced, picture):

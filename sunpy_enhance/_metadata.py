@@ -12,10 +12,10 @@ __all__ = ["enhanced_meta", "rescale"]
 # observables; FITS' own: FITS standard 4.0, sections 4.4 and 10.
 _STALE = re.compile(
     r"""
-    data(min|max|medn|mean|rms|skew|kurt)       # statistics over the disk
+    _?data(min|max|medn|mean|rms|skew|kurt)     # statistics over the disk; JSOC has had them with an underscore, too
     |data(min|max|med|mea|rms|ske|kur)2         # and over all pixels
     |(tot|data|miss|sat)vals|percentd|npix|nacr # numbers of pixels
-    |bscale|bzero|blank|checksum|datasum        # how the numbers were stored, and sums over that
+    |bscale|bzero|blank|checksum|datasum|headsum|_bunit  # how the numbers were stored, and sums over that
     |xtension|pcount|gcount|groups|extname|extver|tfields|t(type|form)\d+
     |z(image|cmptype|bitpix|quantiz|dither0|blank|scale|zero|simple|extend|pcount|gcount|tension|hecksum|datasum)
     |z(blocked|maskcmp|naxis\d*|tile\d+|name\d+|val\d+)

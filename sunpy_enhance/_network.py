@@ -98,6 +98,9 @@ def load_network(model, device="auto"):
         alone = without_sigma(file)
         session, ran_on = start_session(alone, device, model)
         card = _card(session, model)
+        if card.uncertainty is not None and alone is file:
+            msg = f"the model {model} has no output sigma, but its card tells of one: export it again"
+            raise ValueError(msg)
         if ran_on == "cuda":
             on_cpu, _ = start_session(alone, "cpu", model)
             doubt = _doubt(Network(card, key[0], "cuda", session), Network(card, key[0], "cpu", on_cpu))

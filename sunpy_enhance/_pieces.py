@@ -16,19 +16,28 @@ class Record:
     Parameters
     ----------
     path : path
-        Of the ECSV file. One that is there is continued if it is of the same task.
+        Of the ECSV file. One that is there is continued.
     task : dict
         What distinguishes this task from another.
+    anew : bool
+        Begin a new table instead.
+
+    Raises
+    ------
+    ValueError
+        Where the one that is there is of another task.
     """
 
-    def __init__(self, path, task):
+    def __init__(self, path, task, *, anew=False):
         self.path = Path(path)
         self.task = {key: None if value is None else str(value) for key, value in task.items()}
         self.table = QTable()
-        if self.path.exists():
-            table = QTable.read(self.path, format="ascii.ecsv")
-            if table.meta.get("task") == self.task:
-                self.table = table
+        if self.path.exists() and not anew:
+            self.table = QTable.read(self.path, format="ascii.ecsv")
+            found = self.table.meta.get("task") or {}
+            if other := {key: found.get(key) for key, value in self.task.items() if found.get(key) != value}:
+                msg = f"{self.path} is of another task, with {other}: give another --table, or --overwrite it"
+                raise ValueError(msg)
 
     def has(self, piece, model):
         """Tell whether all files of a piece are enhanced, with a network that is still the same, and there."""

@@ -10,6 +10,8 @@ __all__ = ["bilinear", "cubic", "dilate", "double", "enlarge", "fill", "invalid"
 
 # Columns that a footprint grows in at once: a MiB for a full disk, which stays in the processor's cache.
 _COLUMNS = 256
+# No measurement is that large: what is, stands for none, such as -1e31 or what float32 cannot hold.
+_LARGEST = 1e20
 
 
 def invalid(data, meta, mask=None):
@@ -28,6 +30,8 @@ def invalid(data, meta, mask=None):
     numpy.ndarray of bool
     """
     bad = ~np.isfinite(data)
+    if data.dtype.itemsize > 2:  # shorter numbers are never that large
+        bad |= np.abs(data) > _LARGEST
     blank = meta.get("blank")
     # FITS defines BLANK for integers. sunpy opens files with ignore_blank=True, so a file with BSCALE gives the
     # *scaled* sentinel as floats. Small sentinels are left alone there: they might be a measurement.
@@ -35,7 +39,10 @@ def invalid(data, meta, mask=None):
         if data.dtype.kind in "iu":
             bad |= data == blank
         elif abs(blank) >= 2**15 - 1:
-            bad |= data == data.dtype.type(blank * float(meta.get("bscale", 1)) + float(meta.get("bzero", 0)))
+            step = float(meta.get("bscale", 1))
+            scaled = data.dtype.type(blank * step + float(meta.get("bzero", 0)))
+            # Scaled in float32 or in float64, it is not the same to the last digit.
+            bad |= np.abs(data - scaled) <= max(0.4 * abs(step), 2 * np.spacing(abs(scaled)))
     if mask is not None:
         bad |= np.broadcast_to(np.asarray(mask, dtype=bool), data.shape)
     return bad

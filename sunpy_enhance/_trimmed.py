@@ -13,7 +13,7 @@ __all__ = ["without_borders", "without_sigma"]
 # Numbers of fields in onnx.proto3.
 _GRAPH = 7  # of ModelProto
 _NODE, _OUTPUT = 1, 12  # of GraphProto
-_NAME = 1  # of ValueInfoProto
+_NAME = 1  # of ValueInfoProto and AttributeProto
 _INPUTS, _OUTPUTS, _OPERATION, _ATTRIBUTE = 1, 2, 4, 5  # of NodeProto
 
 
@@ -66,8 +66,12 @@ def without_borders(file):
     kept, found = [], False
     for number, content, whole in parts:
         if number == _NODE and strings(content, _OPERATION) == [b"Pad"]:
-            # Without its attribute "mode", a Pad is one of zeros.
-            rest = b"".join(part for field, _, part in fields(content) if field != _ATTRIBUTE)
+            # Without its attribute "mode", a Pad is one of zeros; before opset 11 another one has the widths.
+            rest = b"".join(
+                part
+                for field, attribute, part in fields(content)
+                if field != _ATTRIBUTE or strings(attribute, _NAME) != [b"mode"]
+            )
             kept.append(encoded(_NODE, rest))
             found = True
         else:

@@ -113,6 +113,12 @@ class ModelCard:
                 raise ValueError(msg)
 
         demand(self.schema == SCHEMA, "schema", f"{SCHEMA}: update sunpy_enhance or export the network again")
+        for field in ("name", "version", "licence", "citation", "instrument", "unit", "recipe", "commit"):
+            demand(isinstance(getattr(self, field), str), field, "a text")
+        for field in ("psf", "target", "data", "libraries", "metrics"):
+            demand(isinstance(getattr(self, field), dict), field, "a table")
+        for field in ("plate_scale_tolerance", "mu_validated", "noise"):
+            demand(_is_number(getattr(self, field)), field, "a number")
         demand(self.observable in OBSERVABLES, "observable", f"one of {OBSERVABLES}")
         demand(
             self.normalisation == "quiet_sun" or _positive(self.normalisation),
@@ -143,10 +149,10 @@ class ModelCard:
             "uncertainty",
             "limb factors that are positive, for each mu in increasing order as many as there are knots",
         )
-        if self.input_range is not None:
-            object.__setattr__(self, "input_range", tuple(self.input_range))  # JSON has lists only
+        if isinstance(self.input_range, list):  # JSON has lists only
+            object.__setattr__(self, "input_range", tuple(self.input_range))
         demand(
-            self.input_range is None or (len(self.input_range) == 2 and self.input_range[0] < self.input_range[1]),
+            self.input_range is None or _is_range(self.input_range),
             "input_range",
             "the smallest and the largest value, or None",
         )
@@ -205,8 +211,16 @@ class ModelCard:
         return cls(**fields)
 
 
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _positive(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    return _is_number(value) and value > 0
+
+
+def _is_range(value):
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
 
 
 def _is_limb(uncertainty):

@@ -2,6 +2,7 @@
 
 import numbers
 
+from ._hmi import with_unit
 from ._network import apply_tiled, load_network
 from ._session import check_device
 from .models import available_models, model_for
@@ -95,6 +96,7 @@ def enhance_map(
     >>> enhanced = enhance_map(sunpy.map.Map("hmi.ic_720s.fits"))  # doctest: +SKIP
     """
     check_options(limb, tile_size, device)
+    smap = with_unit(smap)
     network = load_network(model_for(smap, model), device)
     network.card.check(smap)
     if uncertainty:

@@ -12,7 +12,7 @@ from scipy import fft, integrate, ndimage, special
 import astropy.units as u
 
 from ._arguments import check_map, check_psf
-from ._hmi import PLATE_SCALE, check_plate_scale
+from ._hmi import PLATE_SCALE, check_plate_scale, pixel_sides
 from ._metadata import rescale
 from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_card import psf_from_card
@@ -211,8 +211,7 @@ def redegrade(enhanced_map, *, psf=None, target=None):
         nearest = ndimage.distance_transform_edt(~finite, return_distances=False, return_indices=True)
         data = data[tuple(nearest)]
         del nearest
-    plate_scale = enhanced_map.scale.axis1.to_value(u.arcsec / u.pix)
-    native = redegrade_image(data, abs(plate_scale), psf, target)
+    native = redegrade_image(data, pixel_sides(enhanced_map)[0], psf, target)
     blocks = finite.reshape(native.shape[0], 2, native.shape[1], 2).all(axis=(1, 3))
     native[~blocks] = np.nan
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import re
 import warnings
 
 import numpy as np
@@ -24,6 +25,9 @@ LIMBS = ("mask", "enhance", "nan")
 # Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design; or of
 # one in units of the disk's centre, if limb darkening explains by so much more why they are not 1.
 ABOUT_ONE, EXPLAINED = (0.8, 1.2), 0.02
+# What the header of such a series says, and where: hmi_limbdark makes them, and writes its coefficients, LDCOEF0 to 5.
+_FLAT = re.compile(r"no[ _-]?limb[ _-]?dark|hmi_limbdark|limb[ _-]?dark(ening)?[ _-](removed|corrected)", re.IGNORECASE)
+_TELLING = re.compile(r"^(content|history|series|drms_id)$|file|^origin_?f", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,6 +222,8 @@ def _surface(smap, data, disk, mu, measured, given):
     step = max(1, int(np.sqrt(data.size / SAMPLE)))
     values, mu = _sample(data, mu, measured, step)
     level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
+    if _is_flat(smap) and level <= ABOUT_ONE[1]:  # less, where there is hardly any quiet Sun
+        return QuietSun("1 by design of the series", 1.0)
     if ABOUT_ONE[0] <= level <= ABOUT_ONE[1]:
         few = slice(None, None, -(-values.size // 2**16))
         of_centre = quiet_level(values[few] / limb_darkening(mu[few]))
@@ -228,6 +234,12 @@ def _surface(smap, data, disk, mu, measured, given):
         msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
         raise ValueError(msg)
     return surface
+
+
+def _is_flat(smap):
+    """Tell whether the header says that the limb darkening was taken out."""
+    told = " ".join(str(value) for key, value in smap.meta.items() if _TELLING.search(key))
+    return "ldcoef0" in smap.meta or bool(_FLAT.search(told))
 
 
 def _sample(data, mu, measured, step):

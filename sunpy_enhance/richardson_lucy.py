@@ -4,11 +4,9 @@ import copy
 
 import numpy as np
 
-import astropy.units as u
-
 from ._arguments import check_psf
 from ._geometry import Disk
-from ._hmi import check_plate_scale, observable
+from ._hmi import check_plate_scale, observable, pixel_sides, with_unit
 from ._metadata import enhanced_meta
 from ._pixels import bilinear, cubic, fill, invalid, rows_of
 from ._provenance import versions
@@ -84,6 +82,7 @@ def richardson_lucy(smap, *, psf=None, iterations=50, upsample="bilinear", signe
     """
     _check(iterations, upsample, signed)
     check_psf(psf=psf)
+    smap = with_unit(smap)
     magnetic = observable(smap) == "magnetogram"
     check_plate_scale(smap)
     if psf is None:
@@ -94,7 +93,7 @@ def richardson_lucy(smap, *, psf=None, iterations=50, upsample="bilinear", signe
     bad = invalid(data, smap.meta, smap.mask)
     image = _filled(data, bad, smap)
     image = _UPSAMPLE[upsample](rows_of(image, 0, len(image)))
-    plate_scale = abs(smap.scale.axis1.to_value(u.arcsec / u.pix)) / 2
+    plate_scale = pixel_sides(smap)[0] / 2
     result = deconvolve(
         image, psf, plate_scale, iterations=iterations, signed=signed if magnetic else None, progress=progress
     )

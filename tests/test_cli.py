@@ -170,3 +170,36 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_benchmark(tmp_path, cap
     (tmp_path / "file").write_text("")
     assert main(["benchmark", "--outdir", str(tmp_path / "file")]) == 1
     assert "File exists" in capsys.readouterr().err
+
+
+def test_a_table_does_not_replace_data(files, tmp_path, capsys):
+    before = files[0].read_bytes()
+    assert main(["run", str(files[0]), "--outdir", str(tmp_path / "out"), "--table", str(files[0])]) == 1
+    assert "exists and is no table in ECSV: give another name" in capsys.readouterr().err
+    assert files[0].read_bytes() == before
+
+
+def test_an_interrupted_run_says_so_in_one_line(files, monkeypatch, capsys):
+    import sunpy_enhance
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sunpy_enhance, "enhance_files", interrupt)
+    assert main(["run", str(files[0])]) == 130
+    assert capsys.readouterr().err == "sunpy-enhance: interrupted; run it again to go on\n"
+
+
+def test_all_files_of_a_folder_twice(files, tmp_path, monkeypatch, capsys):
+    """As a shell expands *.fits, the outputs of the first run are named in the second."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["run", *map(str, sorted(tmp_path.glob("*.fits")))]) == 0
+    assert "0 enhanced, 4 skipped, 0 failed" in capsys.readouterr().out
+
+
+def test_what_sunpy_cannot_decompress_is_told(tmp_path, capsys):
+    (tmp_path / "x.fits.bz2").write_bytes(b"BZh9")
+    assert main(["run", str(tmp_path / "x.fits.bz2"), "--outdir", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "decompress it first" in captured.out + captured.err

@@ -98,7 +98,12 @@ def test_pieces_cover_the_period_once():
         ({"minutes": -1}, "end after it begins"),
         ({"cadence": 10 * u.s}, "45.0 s of the series or more"),
         ({"series": "hmi.M_720s"}, "VSO has no series hmi.M_720s"),
-        ({"cutout": [0, 0, 9, 9] * u.arcsec}, "VSO has no cutouts"),
+        ({"cutout": [0, 0, 30, 30] * u.arcsec}, "VSO has no cutouts"),
+        ({"cutout": [0, 0, 9, 30] * u.arcsec}, "width and height of 16.1 arcsec or more"),
+        ({"cutout": [0, 0, -100, 100] * u.arcsec}, "width and height of 16.1 arcsec or more"),
+        ({"cutout": [0, 0, np.nan, 100] * u.arcsec}, "width and height of 16.1 arcsec or more"),
+        ({"cutout": [3000, 0, 100, 100] * u.arcsec}, "expected its centre within 1032 arcsec of the disk's"),
+        ({"cadence": np.inf * u.s}, "45.0 s of the series or more"),
         ({"track": True}, "only a cutout follows"),
     ],
 )
@@ -231,7 +236,7 @@ def test_jsoc_from_search_to_table(server, shipped, tmp_path, capsys):
     names = sorted(path.stem for path in server.folder.iterdir())
     assert sorted(path.stem for path in (out / "originals").glob("*.fits")) == names
     assert sorted(path.stem for path in out.glob("*.fits")) == [f"{name}_enhanced" for name in names]
-    table = QTable.read(out / "fetched.ecsv")
+    table = QTable.read(out / "fetched_hmi.Ic_45s.ecsv")
     assert list(table["status"]) == 6 * ["enhanced"]
     assert len(set(table["piece"])) == 2
     assert [sunpy.map.Map(path).data.mean() for path in sorted(table["output"])] == pytest.approx(5e4 + np.arange(6))
@@ -242,10 +247,14 @@ def test_jsoc_from_search_to_table(server, shipped, tmp_path, capsys):
     next(out.glob("*.fits")).unlink()
     assert main(command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20")) == 0
     assert len(server.exports) == 3
-    assert len(QTable.read(out / "fetched.ecsv")) == 6
-    # With the residual, which no output has.
-    assert main(command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20", "--residual")) == 0
-    assert np.isfinite(QTable.read(out / "fetched.ecsv")["residual"]).all()
+    assert len(QTable.read(out / "fetched_hmi.Ic_45s.ecsv")) == 6
+    # With the residual, which no output has: another task.
+    other = command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20", "--residual")
+    assert main(other) == 1
+    assert "is of another task, with {'residual': 'False'}: give another --table" in capsys.readouterr().err
+    assert len(QTable.read(out / "fetched_hmi.Ic_45s.ecsv")) == 6
+    assert main([*other, "--overwrite"]) == 0
+    assert np.isfinite(QTable.read(out / "fetched_hmi.Ic_45s.ecsv")["residual"]).all()
 
 
 def test_originals_are_deleted_once_they_are_enhanced(server, shipped, tmp_path):
@@ -262,7 +271,7 @@ def test_a_download_that_fails_costs_its_row(server, shipped, tmp_path, monkeypa
     first = min(server.folder.iterdir())
     monkeypatch.setattr(server, "answer", lambda path, q: None if path.endswith(first.name) else answer(path, q))
     assert main(command(tmp_path, "--email", EMAIL)) == 1
-    table = QTable.read(tmp_path / "out" / "fetched.ecsv")
+    table = QTable.read(tmp_path / "out" / "fetched_hmi.Ic_45s.ecsv")
     assert sorted(table["status"]) == [*5 * ["enhanced"], "failed"]
     assert "not downloaded" in table["message"][table["status"] == "failed"][0]
     monkeypatch.setattr(server, "answer", answer)
@@ -365,6 +374,6 @@ def test_only_one_piece_is_downloaded_ahead(vso, server, tmp_path):
 def test_the_real_thing(tmp_path):
     arguments = ["fetch", "--start", "2024-05-01T00:00", "--end", "2024-05-01T00:01", "--series", "hmi.M_45s"]
     assert main([*arguments, "--outdir", str(tmp_path), "--model", "magnetogram-linear", "--no-pictures"]) == 0
-    table = QTable.read(tmp_path / "fetched.ecsv")
+    table = QTable.read(tmp_path / "fetched_hmi.M_45s.ecsv")
     assert set(table["status"]) == {"enhanced"}
     assert sunpy.map.Map(table["output"][0]).data.shape == (8192, 8192)

@@ -8,7 +8,10 @@ import astropy.units as u
 
 import sunpy.map
 
+from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance._hmi import check_plate_scale, observable
+from sunpy_enhance.optics import redegrade
+from sunpy_enhance.validation import check
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,10 @@ def test_observable(kind, keywords, expected):
         ("continuum", {"content": "HMI observable", "bunit": "cm/s"}, "Dopplergram"),
         ("magnetogram", {"content": "FIELD"}, "component of the vector field"),
         ("magnetogram", {"content": "HMI observable", "filename": "hmi.b_720s.20110215.field.fits"}, "vector field"),
+        ("magnetogram", {"content": "HMI observable", "drms_id": "hmi.sharp_720s:1:field"}, "vector field"),
+        ("magnetogram", {"content": "HMI observable", "drms_id": "hmi.sharp_720s:1:Bp"}, "vector field"),
+        ("continuum", {"content": "HMI observable", "drms_id": "hmi.sharp_720s:1:src_grad"}, "segment 'src_grad'"),
+        ("continuum", {"drms_id": "hmi.Ic_720s_dconS:1:continuum"}, "deconvolved already"),
         ("magnetogram", {"content": "INCLINATION", "bunit": "deg"}, "vector field"),
         ("magnetogram", {"content": "HMI observable", "bunit": "degree"}, "vector field"),
         ("magnetogram", {"content": "AZIMUTH", "bunit": "deg"}, "vector field"),
@@ -100,6 +107,45 @@ def test_field_strength_without_a_name():
 def test_incomplete_header_is_named(absent, named):
     with pytest.raises(ValueError, match=named):
         observable(make_map("continuum", **dict.fromkeys(absent)))
+
+
+@pytest.mark.parametrize("keywords", [{"rsun_obs": 0.0}, {"rsun_obs": -1}, {"dsun_obs": 0}])
+def test_a_sun_of_no_size_is_told(keywords):
+    (key,) = keywords
+    with pytest.raises(ValueError, match=f"lacks a positive {key.upper()}"):
+        observable(make_map("continuum", **keywords))
+
+
+def test_jsoc_has_another_name_of_the_unit():
+    smap = make_map("magnetogram", content="HMI observable", bunit=None, drms_id="hmi.sharp_720s:1:magnetogram")
+    smap.meta["_bunit"] = "Mx/cm^2"
+    before = dict(smap.meta)
+    enhanced = enhance_map(smap)
+    assert enhanced.unit == u.G
+    assert "_bunit" not in enhanced.meta
+    assert dict(smap.meta) == before
+    expected = make_map("magnetogram")
+    np.testing.assert_array_equal(enhanced.data, enhance_map(expected).data)
+    assert check(enhanced, smap).chi_square == check(enhance_map(expected), expected).chi_square
+
+
+@pytest.mark.parametrize("kind", ["pc", "cd"])
+def test_the_scale_may_be_in_the_matrix(kind):
+    """CDELT is then 1; all that follows from the size of the pixels has to be the same."""
+    plain = make_map("magnetogram", (100, 100), crota2=30.0)
+    meta = dict(plain.meta)
+    angle = np.deg2rad(meta.pop("crota2"))
+    turn = 0.504 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    meta |= {f"{kind}{i + 1}_{j + 1}": turn[i, j] for i in (0, 1) for j in (0, 1)} | {"cdelt1": 1.0, "cdelt2": 1.0}
+    other = sunpy.map.Map(plain.data, meta)
+    results = []
+    for smap in (plain, other):
+        enhanced = enhance_map(smap)
+        found = check(enhanced, smap)
+        figures = [found.chi_square, found.levels["net_flux"]["after"], found.used.sum()]
+        results.append([redegrade(enhanced).data, richardson_lucy(smap, iterations=2).data, figures])
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-2)
 
 
 def test_missing_projection_and_nan_keyword():

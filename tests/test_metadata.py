@@ -91,7 +91,7 @@ STALE = [
     *(f"data{name}2" for name in ("min", "max", "mea", "med", "rms", "ske", "kur")),
     *("totvals", "missvals", "satvals", "imcrpix1", "imcrpix2", "x0", "y0", "blank", "bscale", "bzero", "checksum"),
     *("xtension", "pcount", "gcount", "zimage", "zcmptype", "zbitpix", "znaxis", "znaxis1", "ztile1", "zname1"),
-    *("zval1", "zblank", "zscale"),
+    *("zval1", "zblank", "zscale", "_datamin", "_datamax", "headsum"),
 ]
 
 

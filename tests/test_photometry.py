@@ -22,6 +22,20 @@ def test_about_one_is_one_by_design(bunit):
     np.testing.assert_array_equal(image, smap.data)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"ldcoef0": 1.0}, {"series": "hmi.Ic_noLimbDark_720s"}, {"history": "hmi_limbdark"}, {"content": "NOLIMBDARK"}],
+)
+def test_a_spot_all_over_a_flat_series(told):
+    """There is no quiet Sun to tell its level, but the header says that it is 1."""
+    image, calibration = to_network(make_map("noLimbDark", data=0.7 * granulation((64, 64)), **told), CARD)
+    assert calibration.quiet_sun.level == 1.0
+    assert image.mean() == pytest.approx(0.7, abs=0.01)
+    # In counts it is not 1, whatever the header says.
+    _, calibration = to_network(make_map("noLimbDark", data=5e4 * granulation((64, 64)), **told), CARD)
+    assert calibration.quiet_sun.level > 1e4
+
+
 @pytest.mark.parametrize("longitude", [0.0, 500.0, 800.0])
 def test_units_of_the_disk_centre_are_not_flat(longitude):
     """Where the quiet Sun is 1 at disk centre only, the limb darkening is still in the Map."""

@@ -106,6 +106,15 @@ def test_invalid():
     header = {"blank": -32768, "bscale": 0.1, "bzero": 7}
     np.testing.assert_array_equal(invalid(scaled, header), [[False, True, False]])
     np.testing.assert_array_equal(invalid(scaled.astype(">f4"), header), [[False, True, False]])
+    # As hmi.Ic_noLimbDark_720s has it.
+    header, raw = {"blank": -32768, "bscale": 3.33333e-05, "bzero": 1}, np.array([-32768, -32766, 0], np.int16)
+    for kind in (np.float32, np.float64):
+        scaled = (raw.astype(kind) * kind(header["bscale"]) + kind(header["bzero"]))[None]
+        np.testing.assert_array_equal(invalid(scaled, header), [[True, False, False]])
+    scaled = raw.astype(np.float32) * np.float32(header["bscale"]) + np.float32(header["bzero"])  # as astropy does
+    np.testing.assert_array_equal(invalid(scaled[None], header), [[True, False, False]])
+    # What float32 cannot hold, and values that stand for none.
+    np.testing.assert_array_equal(invalid(np.array([[1e300, -1e31, 5e3]]), {}), [[True, True, False]])
     # A small sentinel left in the header of real numbers may be a measurement.
     np.testing.assert_array_equal(invalid(np.array([[0.0, np.inf, np.nan]]), {"blank": 0}), [[False, True, True]])
 

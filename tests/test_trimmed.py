@@ -35,6 +35,17 @@ def test_reflections_become_zeros(tmp_path):
     assert result == network
 
 
+def test_widths_of_an_old_pad_are_kept(tmp_path):
+    """Before opset 11 they are an attribute, too."""
+    network = onnx.load(write_network(tmp_path / "plain.onnx"))
+    pad = onnx.helper.make_node("Pad", ["image"], ["padded"], mode="reflect", pads=[0, 0, 1, 2, 0, 0, 2, 1])
+    network.graph.node.insert(0, pad)
+    result = onnx.load_from_string(without_borders(network.SerializeToString()))
+    assert [(one.name, list(one.ints)) for one in result.graph.node[0].attribute] == [
+        ("pads", [0, 0, 1, 2, 0, 0, 2, 1])
+    ]
+
+
 @pytest.mark.parametrize("file", [b"", b"nothing", b"\x3a", b"\x3a\x05abc", b"\x0a\xff", b"\x3a\x02\x62\x00"])
 def test_no_network(file):
     assert without_sigma(file) is file

@@ -32,11 +32,14 @@ def main(arguments=None):
     Returns
     -------
     int
-        0, or 1 where a file could not be enhanced.
+        0, or 1 where a file could not be enhanced, or 130 where it was interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
         return options.function(options)
+    except KeyboardInterrupt:
+        print("sunpy-enhance: interrupted; run it again to go on", file=sys.stderr)
+        return 130
     except (OSError, TypeError, ValueError, RuntimeError, ImportError) as error:
         print(f"sunpy-enhance: {error}", file=sys.stderr)
         return 1

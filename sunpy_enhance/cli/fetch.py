@@ -71,9 +71,9 @@ def _fetch(options):
 
     request = _request(options)
     originals = options.originals or options.outdir / "originals"
-    path = options.table or options.outdir / "fetched.ecsv"
+    path = options.table or options.outdir / f"fetched_{options.series}.ecsv"
     prepare_table(path)
-    record = Record(path, {name: getattr(options, name) for name in _TASK})
+    record = Record(path, {name: getattr(options, name) for name in _TASK}, anew=options.overwrite)
     pieces = request.pieces(options.piece)
     missing = [piece for piece in pieces if options.overwrite or not record.has(piece, options.model)]
     if len(missing) < len(pieces):

@@ -55,6 +55,9 @@ def prepare_table(path):
     if path.is_dir():
         msg = f"--table is the folder {path}, expected the name of a file: give one in it"
         raise IsADirectoryError(msg)
+    if path.exists() and not path.read_bytes().startswith(b"# %ECSV"):
+        msg = f"--table {path} exists and is no table in ECSV: give another name"
+        raise FileExistsError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -13,7 +13,7 @@ from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation import scores
 
-__all__ = ["evaluate", "oddness", "validate_towards_limb"]
+__all__ = ["evaluate", "validate_towards_limb"]
 
 # What `validate_towards_limb` looks at: scenes whose structure stands far above the noise, or the correlation with
 # the truth would tell of the noise alone.
@@ -61,25 +61,6 @@ def evaluate(methods, patches, noise, *, chunk=64, **options):
     """
     arrays = {name: _OfArrays(restore, chunk) for name, restore in methods.items()}
     return scores.evaluate(arrays, patches, noise, **options)
-
-
-def oddness(network, images):
-    """Measure by how much f(-B) differs from -f(B).
-
-    Parameters
-    ----------
-    network : callable
-        (n, 1, y + 2 halo, x + 2 halo) -> (n, 1, 2y, 2x).
-    images : `torch.Tensor`
-        Fields, (n, 1, y + 2 halo, x + 2 halo).
-
-    Returns
-    -------
-    float
-        Root mean square of f(-B) + f(B), in the unit of the images: zero for a network that is odd.
-    """
-    with torch.no_grad():
-        return float((network(-images) + network(images)).double().square().mean().sqrt())
 
 
 def validate_towards_limb(recipe, network, linear, head=None, uncertainty=None, *, shape=(768, 768), number=60):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import astropy.units as u
+from sunpy_enhance._hmi import pixel_sides
 
 __all__ = ["benchmark_page", "check_page", "compare_page", "new_figure", "show"]
 
@@ -68,7 +68,7 @@ def _draw_spectra(axes, found):
     styles = {"before": ("HMI", "C0"), "after": (found.model, "C1"), "residual": ("residual", "C3")}
     for key, (label, colour) in styles.items():
         axes.semilogy(*found.spectra[key], label=label, color=colour)
-    pixel = abs(found.smap.scale.axis1.to_value(u.arcsec / u.pix))
+    pixel = pixel_sides(found.smap)[0]
     axes.axhline((found.noise * pixel) ** 2, color="gray", linestyle=":", label="noise of the input")
     axes.set(xlabel="spatial frequency [cycles/arcsec]", ylabel="power density")
     axes.legend(fontsize="small")

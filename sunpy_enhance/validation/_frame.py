@@ -4,6 +4,8 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance._hmi import pixel_matrix, pixel_sides
+
 __all__ = ["check_frame"]
 
 
@@ -26,7 +28,7 @@ def _frame(smap, scale=1):
 
     The header says it in several ways; compared is what SunPy makes of it.
     """
-    lengths = [axis.to_value(u.arcsec / u.pix) / scale for axis in smap.scale]
+    lengths = pixel_sides(smap) / scale
     units = smap.spatial_units
     frame = {
         "shape": (tuple(scale * n for n in smap.data.shape), None),
@@ -38,6 +40,7 @@ def _frame(smap, scale=1):
         # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
         frame[f"crpix{axis}"] = (float(scale * (pixel.value + 0.5) + 0.5), 1e-3)
         frame[f"crval{axis} in arcsec"] = (float(value), 1e-3)
-        frame[f"cdelt{axis} in arcsec"] = (float(length), 1e-5 * abs(length))
-    frame["rotation matrix"] = (np.round(smap.rotation_matrix, 9).tolist(), 1e-5)
+        frame[f"side of a pixel along axis {axis} in arcsec"] = (float(length), 1e-5 * length)
+    directions = pixel_matrix(smap) / pixel_sides(smap)
+    frame["rotation matrix"] = (np.round(directions, 9).tolist(), 1e-5)
     return frame

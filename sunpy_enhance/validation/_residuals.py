@@ -4,6 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_enhance._hmi import pixel_sides
 from sunpy_enhance.validation.regimes import regimes
 from sunpy_enhance.validation.spectra import largest_square, radial_power
 
@@ -41,7 +42,7 @@ def levels(smap, before, after, valid, kind):
             "contrast": np.std(values, dtype=float),
         }
         if kind == "magnetogram":
-            side = (smap.scale.axis1 / scale * u.pix).to_value(u.rad) * smap.meta["dsun_obs"] * 100
+            side = (pixel_sides(smap)[0] / scale * u.arcsec).to_value(u.rad) * smap.meta["dsun_obs"] * 100
             found |= {
                 "net_flux": found["mean"] * values.size * side**2,
                 "unsigned_flux": found["unsigned"] * values.size * side**2,

@@ -160,7 +160,7 @@ def check(
     0.8
     """
     from sunpy_enhance._arguments import check_map, check_psf
-    from sunpy_enhance._hmi import observable
+    from sunpy_enhance._hmi import observable, pixel_sides, with_unit
     from sunpy_enhance._pixels import dilate
     from sunpy_enhance.optics import redegrade
     from sunpy_enhance.photometry import to_network
@@ -170,6 +170,7 @@ def check(
     if not (border.isscalar and np.isfinite(border) and border >= 0 * u.arcsec):
         msg = f"border is {border}, expected one angle that is finite and not negative, such as 8 * u.arcsec"
         raise ValueError(msg)
+    smap = with_unit(smap)
     kind = observable(smap)
     check_frame(enhanced, smap)
     name, card, left = _method(enhanced.meta, kind, model)
@@ -186,7 +187,7 @@ def check(
     if not used.any():
         msg = "no pixel is left to compare: all are off the disk or flagged, beyond the validated mu for example"
         raise ValueError(msg)
-    pixels = int(np.ceil((border / abs(smap.scale.axis1)).to_value(u.pix)))
+    pixels = int(np.ceil(border.to_value(u.arcsec) / pixel_sides(smap)[0]))
     used &= ~dilate(np.pad(~used, 1, constant_values=True), pixels)[1:-1, 1:-1] & valid
     if not used.any():
         msg = f"no pixel is left to compare farther than {border} from the border: give a smaller border="

@@ -8,6 +8,7 @@ import numpy as np
 import astropy.units as u
 
 from sunpy_enhance._arguments import check_map
+from sunpy_enhance._hmi import pixel_sides
 from sunpy_enhance.validation._alignment import fill_gaps, find_shift, move, onto_one_grid
 
 __all__ = ["Comparison", "compare"]
@@ -146,7 +147,7 @@ def compare(
     ours = np.array(part.data, dtype=float)
     if part.mask is not None:
         ours[part.mask] = np.nan
-    pixels = (largest_shift / abs(enhanced.scale.axis1)).to_value(u.pix)
+    pixels = largest_shift.to_value(u.arcsec) / pixel_sides(enhanced)[0]
     shift = find_shift(ours, image, pixels)
     moved = move(image, shift)
     used = np.isfinite(ours) & np.isfinite(moved)
@@ -249,7 +250,7 @@ def _degrade(reference, aperture, target):
             f"per arcsec, expected at least the {small_psf.limit:.2f} of {target}: give one that resolves more"
         )
         raise ValueError(msg)
-    scales = [abs(axis.to_value(u.arcsec / u.pix)) for axis in (reference.scale.axis2, reference.scale.axis1)]
+    scales = pixel_sides(reference)[::-1].tolist()
     pads = []
     for size, scale in zip(data.shape, scales, strict=True):
         before = min(int(_MARGIN / scale), size)

@@ -38,10 +38,11 @@ def bicubic(smap):
     >>> bicubic(demo_maps((64, 64))[0]).data.shape
     (128, 128)
     """
-    from sunpy_enhance._hmi import check_plate_scale, observable
+    from sunpy_enhance._hmi import check_plate_scale, observable, with_unit
     from sunpy_enhance._metadata import enhanced_meta
     from sunpy_enhance._pixels import cubic, enlarge, fill, invalid, rows_of
 
+    smap = with_unit(smap)
     observable(smap)
     check_plate_scale(smap)
     data = np.asarray(smap.data)  # of a dask array, once

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 from sunpy_enhance.optics import AiryPSF, WachterPSF  # noqa: E402
 from sunpy_enhance.training import metrics  # noqa: E402
 from sunpy_enhance.training.dataset import Patches, sample_patches  # noqa: E402
-from sunpy_enhance.training.metrics import evaluate, oddness  # noqa: E402
+from sunpy_enhance.training.metrics import evaluate  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sources import Truth  # noqa: E402
@@ -75,6 +75,12 @@ def test_residual_is_of_the_optics_that_are_given(patches):
 def test_noise_is_the_same_for_every_method_and_seed_decides_it(patches):
     runs = [evaluate({}, patches, 0.1, seed=seed)["a"]["bicubic"]["rms"] for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
+
+
+def oddness(network, images):
+    """Largest difference between f(-B) and -f(B)."""
+    with torch.no_grad():
+        return float((network(-images) + network(images)).abs().max())
 
 
 def test_odd_networks_are_odd_and_others_are_not():
