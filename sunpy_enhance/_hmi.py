@@ -29,7 +29,8 @@ _VECTOR = re.compile(
     r"\b(vector|inclination|azimuth|disambig\w*|b[rptxyz]|field(?: strength)?)\b(?! of view)", re.IGNORECASE
 )
 _SEGMENT = re.compile(r"[._:](field|inclination|azimuth|disambig|b[rpt])(?:_err)?(?:[._]|$)", re.IGNORECASE)
-# Of JSOC's DRMS_ID, "series:number:segment", those that can be enhanced.
+# JSOC's DRMS_ID, and the segments of a series that can be enhanced.
+_DRMS_ID = re.compile(r"[\w.]+:\d+:(\w+)")
 _SEGMENTS = ("continuum", "magnetogram")
 
 
@@ -90,7 +91,10 @@ def pixel_matrix(smap):
 def with_unit(smap):
     """Return a Map with BUNIT where its header has JSOC's other name of it, _BUNIT, alone; else the same object."""
     meta = getattr(smap, "meta", {})
-    if "bunit" in meta or not meta.get("_bunit"):
+    unit = meta.get("_bunit")
+    if "bunit" in meta or not (isinstance(unit, str) and unit):
+        return smap
+    if isinstance(u.Unit(unit, parse_strict="silent"), u.UnrecognizedUnit):
         return smap
     meta = copy.deepcopy(meta)
     meta["bunit"] = meta.pop("_bunit")
@@ -148,9 +152,9 @@ def _content(smap):
         )
     # SHARPs say "HMI observable" for every segment; then its name has to tell, or the unit.
     unclear = lower in ("", "hmi observable")
-    name = str(smap.meta.get("drms_id") or "").rpartition(":")[2].strip().lower()
-    if unclear and name and name not in _SEGMENTS:
-        _refuse(f"the Map is the segment {name!r} of its series: use the continuum or the line-of-sight magnetogram")
+    name = _DRMS_ID.fullmatch(str(smap.meta.get("drms_id")).strip())
+    if unclear and name and name[1].lower() not in _SEGMENTS:
+        _refuse(f"the Map is the segment {name[1]!r} of its series: use the continuum or the line-of-sight magnetogram")
     if line_of_sight or (unclear and _is(unit, u.G)):
         if not _is(unit, u.G):
             _refuse(f"the magnetogram's unit is {unit}, expected one of a magnetic field: set BUNIT to 'Gauss'")
@@ -213,7 +217,8 @@ def _check_header(smap):
         pairs = [[key for key in pair if not has(key)] for pair in (("hgln_obs", "hglt_obs"), ("crln_obs", "crlt_obs"))]
         missing.append(" or ".join(" and ".join(pair).upper().replace("AND", "and") for pair in pairs))
     missing += [key.upper() for key in ("dsun_obs",) if not has(key)]
-    missing += [f"a number for {key.upper()}" for key in ("crota2",) if key in meta and not has(key)]
+    has_matrix = any(re.fullmatch("(pc|cd)[12]_[12]", key) for key in meta)  # without one, CROTA2 turns the image
+    missing += [] if has_matrix or "crota2" not in meta or has("crota2") else ["a number for CROTA2"]
     if not has("rsun_obs") and not has("rsun_ref"):
         missing.append("RSUN_OBS or RSUN_REF")
     missing += [

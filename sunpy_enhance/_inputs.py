@@ -13,7 +13,7 @@ __all__ = ["ENDING", "Source", "sources"]
 # Between the name of an input and that of its output.
 ENDING = "_enhanced"
 
-_SUFFIX = re.compile(r"\.(fits|fts|fit)(\.(gz|fz|z))?$", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(fits|fts|fit)(\.(gz|bz2|xz|fz|z))?$", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,24 +20,28 @@ class Record:
     task : dict
         What distinguishes this task from another.
     anew : bool
-        Begin a new table instead.
+        Begin a new table where the one that is there is of another task.
 
     Raises
     ------
     ValueError
-        Where the one that is there is of another task.
+        Where the one that is there is of another task, and no new one is to begin.
     """
 
     def __init__(self, path, task, *, anew=False):
         self.path = Path(path)
         self.task = {key: None if value is None else str(value) for key, value in task.items()}
         self.table = QTable()
-        if self.path.exists() and not anew:
-            self.table = QTable.read(self.path, format="ascii.ecsv")
-            found = self.table.meta.get("task") or {}
-            if other := {key: found.get(key) for key, value in self.task.items() if found.get(key) != value}:
-                msg = f"{self.path} is of another task, with {other}: give another --table, or --overwrite it"
-                raise ValueError(msg)
+        if not self.path.exists():
+            return
+        table = QTable.read(self.path, format="ascii.ecsv")
+        found = table.meta.get("task") or {}
+        other = {key: found.get(key) for key, value in self.task.items() if found.get(key) != value}
+        if not other:
+            self.table = table
+        elif not anew:
+            msg = f"{self.path} is of another task, with {other}: give another --table, or --overwrite it"
+            raise ValueError(msg)
 
     def has(self, piece, model):
         """Tell whether all files of a piece are enhanced, with a network that is still the same, and there."""

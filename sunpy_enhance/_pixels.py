@@ -39,10 +39,10 @@ def invalid(data, meta, mask=None):
         if data.dtype.kind in "iu":
             bad |= data == blank
         elif abs(blank) >= 2**15 - 1:
-            step = float(meta.get("bscale", 1))
-            scaled = data.dtype.type(blank * step + float(meta.get("bzero", 0)))
-            # Scaled in float32 or in float64, it is not the same to the last digit.
-            bad |= np.abs(data - scaled) <= max(0.4 * abs(step), 2 * np.spacing(abs(scaled)))
+            value, zero = blank * float(meta.get("bscale", 1)), float(meta.get("bzero", 0))
+            # Scaled in float32 or in float64, it is not the same to the last digits.
+            rounding = 4 * np.spacing(np.float32(max(abs(value), abs(zero))))
+            bad |= np.abs(data - data.dtype.type(value + zero)) <= rounding
     if mask is not None:
         bad |= np.broadcast_to(np.asarray(mask, dtype=bool), data.shape)
     return bad

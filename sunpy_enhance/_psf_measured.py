@@ -130,11 +130,16 @@ class MeasuredPSF:
                 msg = f"{path} has SHA-256 {found}, expected {sha256}: it is not the file that was named"
                 raise ValueError(msg)
         try:
-            # Astropy looks for the first image only where no extension is given at all, not even None.
-            image, header = fits.getdata(path, *([] if extension is None else [extension]), header=True)
+            with fits.open(path) as hdus:
+                if extension is None:
+                    extension = next(i for i, hdu in enumerate(hdus) if hdu.is_image and hdu.data is not None)
+                image, header = hdus[extension].data, hdus[extension].header
+            if image is None:
+                msg = "it is empty"
+                raise KeyError(msg)
         except FileNotFoundError:
             raise
-        except (IndexError, KeyError) as error:
+        except (IndexError, KeyError, StopIteration) as error:
             where = "any extension" if extension is None else f"extension {extension!r}"
             msg = f"{path} has no image in {where}, expected one of its extensions: {error}"
             raise ValueError(msg) from error

@@ -79,9 +79,10 @@ def enhance_map(
     Notes
     -----
     Continuum is divided by the quiet-Sun level before the network and multiplied by the same surface, at the
-    output pixels, after it. The level is 1 where the values, or the header, are those of a series without limb darkening.
-    Otherwise it is the published limb darkening [2]_ scaled to the bright peak of the distribution, so that
-    spots do not shift it; where the frame spans more than half of the range of mu, the shape itself is fitted.
+    output pixels, after it. The level is 1 where the values are those of a series without limb darkening, or the
+    header is and there is hardly any quiet Sun. Otherwise it is the published limb darkening [2]_ scaled to the
+    bright peak of the distribution, so that spots do not shift it; where the frame spans more than half of the range
+    of mu, the shape itself is fitted.
     A frame without any quiet Sun needs ``quiet_sun``.
 
     References

@@ -9,6 +9,7 @@ from astropy.table import QTable
 
 import sunpy.map
 
+from sunpy_enhance import enhance_map
 from sunpy_enhance.cli import main
 from sunpy_enhance.uncertainty import read_map
 
@@ -160,7 +161,12 @@ def test_a_header_that_holds_text_for_a_number_is_told(tmp_path, capsys):
     header["CROTA2"] = "180"
     fits.writeto(tmp_path / "text.fits", smap.data, header)
     assert main(["check", str(tmp_path / "text.fits"), str(tmp_path / "text.fits")]) == 1
-    assert "sunpy-enhance:" in capsys.readouterr().err
+    assert "a number for CROTA2" in capsys.readouterr().err
+    smap.save(tmp_path / "before.fits")
+    enhance_map(smap).save(tmp_path / "after.fits")
+    fits.setval(tmp_path / "after.fits", "CRPIX1", value="abc")
+    assert main(["check", str(tmp_path / "before.fits"), str(tmp_path / "after.fits")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_the_benchmark(tmp_path, capsys, monkeypatch):

@@ -18,6 +18,7 @@ from astropy.time import Time
 import sunpy.map
 
 from sunpy_enhance._fetch import Request, arriving
+from sunpy_enhance._pieces import Record
 from sunpy_enhance.cli import main
 
 START = Time("2024-05-01T00:00:00")
@@ -255,6 +256,17 @@ def test_jsoc_from_search_to_table(server, shipped, tmp_path, capsys):
     assert len(QTable.read(out / "fetched_hmi.Ic_45s.ecsv")) == 6
     assert main([*other, "--overwrite"]) == 0
     assert np.isfinite(QTable.read(out / "fetched_hmi.Ic_45s.ecsv")["residual"]).all()
+
+
+def test_a_piece_that_is_made_again_leaves_the_others_in_the_table(tmp_path):
+    path, table = tmp_path / "fetched.ecsv", QTable({"input": ["a"], "status": ["enhanced"]})
+    pieces = [(START + day * u.day, START + (day + 1) * u.day) for day in (0, 1)]
+    for piece in pieces:
+        Record(path, {"series": "hmi.M_45s"}).add(piece, table)
+    Record(path, {"series": "hmi.M_45s"}, anew=True).add(pieces[1], table)
+    assert len(QTable.read(path)) == 2
+    Record(path, {"series": "hmi.Ic_45s"}, anew=True).add(pieces[1], table)
+    assert len(QTable.read(path)) == 1
 
 
 def test_originals_are_deleted_once_they_are_enhanced(server, shipped, tmp_path):

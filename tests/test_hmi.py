@@ -9,7 +9,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_enhance import enhance_map, richardson_lucy
-from sunpy_enhance._hmi import check_plate_scale, observable
+from sunpy_enhance._hmi import check_plate_scale, observable, with_unit
 from sunpy_enhance.optics import redegrade
 from sunpy_enhance.validation import check
 
@@ -114,6 +114,23 @@ def test_a_sun_of_no_size_is_told(keywords):
     (key,) = keywords
     with pytest.raises(ValueError, match=f"lacks a positive {key.upper()}"):
         observable(make_map("continuum", **keywords))
+
+
+@pytest.mark.parametrize("name", ["hmi.M_720s[2011.02.15_00:00:00_TAI]", "hmi.m_720s:123", "hmi.m_720s", 5])
+def test_not_every_drms_id_names_a_segment(name):
+    assert observable(make_map("magnetogram", content="HMI observable", drms_id=name)) == "magnetogram"
+
+
+@pytest.mark.parametrize("unit", ["none", "n/a", 5, ""])
+def test_another_name_of_no_unit(unit):
+    smap = make_map("noLimbDark", bunit=None)
+    smap.meta["_bunit"] = unit
+    assert with_unit(smap) is smap
+
+
+def test_an_angle_beside_a_matrix_does_not_matter():
+    turn = {"pc1_1": 1.0, "pc1_2": 0.0, "pc2_1": 0.0, "pc2_2": 1.0}
+    assert observable(make_map("continuum", crota2="180", **turn)) == "continuum"
 
 
 def test_jsoc_has_another_name_of_the_unit():

@@ -9,6 +9,7 @@ import astropy.units as u
 from sunpy_enhance import photometry
 from sunpy_enhance._geometry import Disk
 from sunpy_enhance._quiet_sun import limb_darkening
+from sunpy_enhance.demo import demo_truth
 from sunpy_enhance.photometry import to_network
 
 MAGNETOGRAM = dataclasses.replace(CARD, observable="magnetogram", unit="G", normalisation=1000.0)
@@ -22,18 +23,35 @@ def test_about_one_is_one_by_design(bunit):
     np.testing.assert_array_equal(image, smap.data)
 
 
+@pytest.fixture(scope="module")
+def spot():
+    """A spot in units of the quiet Sun, and hardly any quiet Sun."""
+    return demo_truth()["continuum"][0][60:124, 68:132]
+
+
 @pytest.mark.parametrize(
     "told",
     [{"ldcoef0": 1.0}, {"series": "hmi.Ic_noLimbDark_720s"}, {"history": "hmi_limbdark"}, {"content": "NOLIMBDARK"}],
 )
-def test_a_spot_all_over_a_flat_series(told):
+def test_a_spot_all_over_a_flat_series(spot, told):
     """There is no quiet Sun to tell its level, but the header says that it is 1."""
-    image, calibration = to_network(make_map("noLimbDark", data=0.7 * granulation((64, 64)), **told), CARD)
+    image, calibration = to_network(make_map("noLimbDark", data=spot, **told), CARD)
     assert calibration.quiet_sun.level == 1.0
-    assert image.mean() == pytest.approx(0.7, abs=0.01)
+    np.testing.assert_array_equal(image, spot)
     # In counts it is not 1, whatever the header says.
-    _, calibration = to_network(make_map("noLimbDark", data=5e4 * granulation((64, 64)), **told), CARD)
+    _, calibration = to_network(make_map("noLimbDark", data=5e4 * spot, **told), CARD)
     assert calibration.quiet_sun.level > 1e4
+
+
+def test_quiet_sun_tells_its_level_whatever_the_header_says():
+    """In a flat Map that was divided by its maximum; and one that is not flat may speak of limb darkening, too."""
+    smap = make_map("noLimbDark", data=0.72 * granulation((64, 64)), series="hmi.Ic_noLimbDark_720s")
+    assert to_network(smap, CARD)[0].mean() == pytest.approx(1, abs=0.01)
+    quiet = granulation((80, 70))
+    shape = limb_darkening(Disk.of(make_map("continuum", data=quiet, crval1=800.0)).mu())
+    for history in ("no limb darkening correction applied", "limb darkening removed: no"):
+        image, _ = to_network(make_map("noLimbDark", data=quiet * shape, crval1=800.0, history=history), CARD)
+        assert image.mean() == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("longitude", [0.0, 500.0, 800.0])

@@ -113,6 +113,9 @@ def test_invalid():
         np.testing.assert_array_equal(invalid(scaled, header), [[True, False, False]])
     scaled = raw.astype(np.float32) * np.float32(header["bscale"]) + np.float32(header["bzero"])  # as astropy does
     np.testing.assert_array_equal(invalid(scaled[None], header), [[True, False, False]])
+    # Near a sentinel that is scaled to zero, measurements are not missing.
+    header = {"blank": -32768, "bscale": 1, "bzero": 32768}
+    np.testing.assert_array_equal(invalid(np.array([[0.0, 0.05, 0.3, 1.0]]), header), [[True, False, False, False]])
     # What float32 cannot hold, and values that stand for none.
     np.testing.assert_array_equal(invalid(np.array([[1e300, -1e31, 5e3]]), {}), [[True, True, False]])
     # A small sentinel left in the header of real numbers may be a measurement.

@@ -114,6 +114,11 @@ def test_the_first_image_is_found_in_an_extension(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(gaussian())]).writeto(tmp_path / "psf.fits")
     psf = MeasuredPSF.from_fits(tmp_path / "psf.fits", plate_scale=0.25 * u.arcsec)
     np.testing.assert_array_equal(psf.image, MeasuredPSF(gaussian(), 0.25).image)
+    table = fits.BinTableHDU.from_columns([fits.Column("a", "E", array=np.zeros(2))])
+    third = fits.HDUList([fits.PrimaryHDU(), table, fits.ImageHDU(), fits.ImageHDU(gaussian())])
+    third.writeto(tmp_path / "third.fits")
+    other = MeasuredPSF.from_fits(tmp_path / "third.fits", plate_scale=0.25 * u.arcsec)
+    np.testing.assert_array_equal(other.image, psf.image)
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     with pytest.raises(ValueError, match=r"empty\.fits has no image in any extension"):
         MeasuredPSF.from_fits(tmp_path / "empty.fits")

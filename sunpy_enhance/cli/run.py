@@ -55,9 +55,12 @@ def prepare_table(path):
     if path.is_dir():
         msg = f"--table is the folder {path}, expected the name of a file: give one in it"
         raise IsADirectoryError(msg)
-    if path.exists() and not path.read_bytes().startswith(b"# %ECSV"):
-        msg = f"--table {path} exists and is no table in ECSV: give another name"
-        raise FileExistsError(msg)
+    if path.exists():
+        with path.open("rb") as stream:
+            beginning = stream.read(7)
+        if beginning not in (b"", b"# %ECSV"):
+            msg = f"--table {path} exists and is no table in ECSV: give another name"
+            raise FileExistsError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -115,7 +115,7 @@ def sample_patches(
         the most part.
     """
     scale = truth.plate_scale * rng.uniform(*zoom)
-    _check_sampling(truth, scale, target, plate_scale, size)
+    _check_sampling(truth, target, plate_scale, size)
     factor = rng.uniform(*gain)
     mean = 0.0 if truth.unit == "G" or truth.image.min() < 0 else truth.image.mean()
     image = mean + factor * (truth.image - mean)
@@ -143,18 +143,19 @@ def sample_patches(
     return Patches(inputs, targets, [truth.source] * number)
 
 
-def _check_sampling(truth, scale, target, plate_scale, size):
-    """Raise where a truth of this plate scale holds too little for patches of the target."""
+def _check_sampling(truth, target, plate_scale, size):
+    """Raise where a truth, as it is, holds too little for patches of the target."""
+    scale = truth.plate_scale
     # What the target passes, or the pixels of its patches can show.
     coarsest = 0.5 / min(target.limit, 1 / plate_scale)
-    if scale > coarsest:
+    if scale > 1.001 * coarsest:
         msg = (
-            f"truth {truth.source} has {scale:.3g} arcsec per pixel, zoom included, expected at most {coarsest:.3g}, "
-            "or it is no sharper than the target: correct its 'plate_scale' or 'grid', or give another truth"
+            f"truth {truth.source} has {scale:.3g} arcsec per pixel, expected at most {coarsest:.3g}, or it is no "
+            "sharper than the target: correct its 'plate_scale' or 'grid', or give another truth"
         )
         raise ValueError(msg)
     smallest, least = min(truth.image.shape) * scale, size * plate_scale / 2
-    if not truth.periodic and smallest < least:
+    if not truth.periodic and smallest < 0.999 * least:
         msg = (
             f"a part of truth {truth.source} is {smallest:.3g} arcsec wide, expected at least {least:.3g}, half a "
             "patch: give more of it, hold out another fraction, or make patches.size smaller"
@@ -190,9 +191,11 @@ def _synthetic(observable, kind, seed, shape, lowest, rng):
     return synthetic_truth(observable, kind, seed=seed, **shape, **mu)
 
 
-def _file_scenes(entry, directory, observable):
+def _file_scenes(entry, directory, observable, sampling):
     """Return the scenes of a file, which is cut into a part for training and one that is held out as it is read."""
     for_training, for_test = read_truth(directory, entry, observable=observable)
+    for truth in (*for_training, *for_test):  # here, and not when it is its turn
+        _check_sampling(truth, sampling["target"], sampling["plate_scale"], sampling["size"])
     ranges = {key: entry[key] for key in ("zoom", "gain") if key in entry}
     scenes = [("train", truth, entry["patches"], ranges) for _ in range(entry["scenes"]) for truth in for_training]
     scenes += [("held_out", truth, entry["test_patches"], {}) for truth in for_test]
@@ -290,7 +293,9 @@ def fill_patches(recipe, directory, allocate=None, *, workers=1, progress=True):
     allocate = allocate or (lambda part, name, shape: np.empty(shape, np.float32))  # noqa: ARG005
     sampling, settings = recipe.sampling(), recipe["patches"]
     observable, table = recipe["observable"], recipe.table
-    scenes = [scene for entry in table.get("files", []) for scene in _file_scenes(entry, directory, observable)]
+    scenes = []
+    for entry in table.get("files", []):
+        scenes += _file_scenes(entry, directory, observable, sampling)
     scenes += [scene for entry in table.get("synthetic", []) for scene in _synthetic_scenes(entry, observable)]
     scenes = [_blurred(scene, settings["blur"]) if scene.part == "train" else scene for scene in scenes]
     size, halo = sampling["size"], sampling["halo"]

@@ -142,7 +142,11 @@ def _time(path):
     """Return what snapshots are sorted by: MURaM's by their number, others by all numbers in their names."""
     snapshot = int(path.suffix[1:]) if is_muram(path) else 0
     # Text and numbers in turns: like is compared with like.
-    return str(path.parent), snapshot, [int(p) if p.isdigit() else p for p in re.split("([0-9]+)", path.name)]
+    folder, name = (
+        tuple(int(part) if part.isdigit() else part for part in re.split("([0-9]+)", text))
+        for text in (str(path.parent), path.name)
+    )
+    return folder, snapshot, name
 
 
 def _check_times(paths, name):

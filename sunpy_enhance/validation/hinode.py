@@ -155,6 +155,8 @@ def compare(
     slope, intercept = np.polyfit(a, b, 1)
     told = f"degraded from {aperture} to {target}, shifted by ({shift[1]:+.2f}, {shift[0]:+.2f}) pixels"
     meta = _named_as(reference_map, part.meta, told, own_unit=factor is None)
+    # HMI's coordinates are of T_OBS, which no other class of Map looks at.
+    meta["date-avg"] = getattr(part.reference_date, meta.get("timesys", "utc").lower()).isot
     contrast = {
         name: float(values.std() / (1 if signed else values.mean()))
         for name, values in (("enhanced", b), ("reference", a))

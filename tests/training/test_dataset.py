@@ -48,7 +48,7 @@ def test_targets_degrade_to_inputs():
 @pytest.mark.parametrize(
     ("shape", "plate_scale", "periodic", "message"),
     [
-        ((600, 600), 0.5, False, "coarse has 0.5 arcsec per pixel, zoom included, expected at most 0.252"),
+        ((600, 600), 0.5, False, "coarse has 0.5 arcsec per pixel, expected at most 0.252"),
         ((600, 600), 48.0, True, "coarse has 48 arcsec per pixel"),
         ((600, 30), 0.1, False, "a part of truth coarse is 3 arcsec wide, expected at least 4.03, half a patch"),
     ],
@@ -316,7 +316,7 @@ def test_only_what_is_trained_on_is_blurred(make, image, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["image", "blurred", "synthetic", "held out"])
 def test_a_scene_that_is_skipped_takes_the_numbers_of_one_that_is_sampled(make, image, tmp_path, kind, turn):
     recipe = make(image)
-    scenes = dataset._file_scenes(recipe["files"][0], tmp_path, "continuum")
+    scenes = dataset._file_scenes(recipe["files"][0], tmp_path, "continuum", recipe.sampling())
     drawn = dataset._synthetic_scenes(recipe["synthetic"][0], "continuum")
     blurred = dataset._blurred(scenes[0], (0.9, 1.1))
     scene = {"image": scenes[0], "blurred": blurred, "synthetic": drawn[0], "held out": drawn[-1]}[kind]

@@ -135,9 +135,12 @@ def test_pair_of_a_muram_run(run):
 def test_snapshots_are_in_the_order_of_their_numbers(tmp_path):
     for number in (9, 10, 100):
         np.save(tmp_path / f"run2_{number}.npy", np.full((20, 20), float(number)))
-    entry = {"file": "run2_*.npy", "plate_scale": 0.1, "axis": "time", "held_out": 0.34}
-    train, held_out = read_truth(tmp_path, entry)
-    assert [[truth.image[0, 0] for truth in part] for part in (train, held_out)] == [[9, 10], [100]]
+        (tmp_path / f"snap_{number}").mkdir()
+        np.save(tmp_path / f"snap_{number}" / "field.npy", np.full((20, 20), float(number)))
+    for file in ("run2_*.npy", "snap_*/field.npy"):
+        entry = {"file": file, "plate_scale": 0.1, "axis": "time", "held_out": 0.34}
+        train, held_out = read_truth(tmp_path, entry)
+        assert [[truth.image[0, 0] for truth in part] for part in (train, held_out)] == [[9, 10], [100]]
 
 
 def test_layers_of_one_snapshot_cannot_be_parted_in_time(run):

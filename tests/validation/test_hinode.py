@@ -125,9 +125,12 @@ def test_gaps_all_over_do_not_move_it(truth, enhanced, gaps):
 def test_the_reference_keeps_its_name(truth, enhanced):
     made = sunpy.map.Map(enhanced.data, {**enhanced.meta, "enhmodel": "continuum", "history": "made by a network"})
     reference = of_hinode(seen(truth, 0.5, 0.16, (240, 250), wavelength=4504.0), content=None)
-    meta = compare(made, reference).reference.meta
+    found = compare(made, reference)
+    meta = found.reference.meta
     assert (meta["telescop"], meta["instrume"], meta["wavelnth"]) == ("HINODE", "SOT", 4504.0)
     assert not {"enhmodel", "content"} & set(meta)
+    pixel = found.enhanced.world_to_pixel(found.reference.pixel_to_world(50 * u.pix, 50 * u.pix))
+    np.testing.assert_allclose([v.to_value(u.pix) for v in pixel], 50, atol=1e-3)
     assert "degraded from 50.0 cm to 28.0 cm, shifted by" in meta["history"]
     assert "network" not in meta["history"]
 
