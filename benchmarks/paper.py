@@ -23,7 +23,8 @@ from tqdm import tqdm
 
 from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance.optics import AiryPSF, WachterPSF, degrade
-from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, sample_patches
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS
+from sunpy_enhance.training.patches import sample_patches
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation import bicubic
 from sunpy_enhance.validation._methods import Trained

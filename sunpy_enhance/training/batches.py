@@ -45,7 +45,7 @@ def draw_batch(patches, indices, noise, rng, *, margin=0, flips=True, polarity=F
 
     Parameters
     ----------
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
     indices : `numpy.ndarray`
     noise : float
         Standard deviation, in the unit of the patches.

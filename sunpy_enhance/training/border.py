@@ -22,7 +22,7 @@ def border_factors(restore, patches, noise, *, halo, seed, chunk=16):
     ----------
     restore : callable
         From images (n, y + 2 halo, x + 2 halo) to what is made of them and its sigma, each (n, 2y, 2x).
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
         Such as those that sigma is calibrated on.
     noise : float
         Standard deviation of the noise that is added to the inputs.

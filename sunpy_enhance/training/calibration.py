@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 
 from sunpy_enhance.training.batches import draw_batch
-from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS
+from sunpy_enhance.training.patches import Patches, sample_patches
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation.regimes import regimes
 
@@ -87,7 +88,7 @@ def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
-    data : `~sunpy_enhance.training.dataset.Patches`
+    data : `~sunpy_enhance.training.patches.Patches`
         Those for training.
     number : int
         Patches of each scene, and for each of them as many of each file.
@@ -98,7 +99,7 @@ def calibration_patches(recipe, data, *, number=60, scenes=2, shape=(768, 768)):
 
     Returns
     -------
-    `~sunpy_enhance.training.dataset.Patches`
+    `~sunpy_enhance.training.patches.Patches`
     """
     sources, without = np.array(data.sources), recipe["uncertainty"]["without"]
     kinds = list(dict.fromkeys(entry["kind"] for entry in recipe.table.get("synthetic", [])))
@@ -157,7 +158,7 @@ def calibrate(recipe, network, head, patches):
     network : `~sunpy_enhance.training.networks.Hybrid`
     head : `~sunpy_enhance.training.sigma.Sigma`
         Its factors are set, one for each knot of the enhanced value.
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
         Such as those of `calibration_patches`.
     """
     head.factors.fill_(1.0)
@@ -199,7 +200,7 @@ def coverage(recipe, network, head, patches, factor=None):
     recipe : `~sunpy_enhance.training.recipe.Recipe`
     network : `~sunpy_enhance.training.networks.Hybrid`
     head : `~sunpy_enhance.training.sigma.Sigma`
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
     factor : callable, optional
         From enhanced values in the unit of the patches to a factor on sigma.
 

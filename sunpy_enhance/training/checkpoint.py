@@ -17,7 +17,7 @@ def content_of(patches):
 
     Parameters
     ----------
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
         What is trained on.
 
     Returns

@@ -33,7 +33,7 @@ def make_card(recipe, network, metrics, *, mu_validated, halo, hashes=None, unce
     halo : int
         As measured.
     hashes : dict, optional
-        SHA-256 of each training file, see `~sunpy_enhance.training.sources.file_hashes`; default: the recipe's.
+        SHA-256 of each training file, see `~sunpy_enhance.training.files.file_hashes`; default: the recipe's.
     uncertainty, input_range : optional
         As the card has them.
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from sunpy_enhance.training.calibration import fit_factors
-from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, sample_patches
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS
+from sunpy_enhance.training.patches import Patches, sample_patches
 from sunpy_enhance.training.sources import synthetic_truth
 
 __all__ = ["limb_factors"]

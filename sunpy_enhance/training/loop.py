@@ -154,7 +154,7 @@ def optimise(network, recipe, data, held_out, loss, *, device, checkpoint=None, 
     network : `torch.nn.Module`
         With ``halo`` and ``bfloat16``; what it contains as ``linear`` is taken to be near its optimum.
     recipe : `~sunpy_enhance.training.recipe.Recipe`
-    data, held_out : `~sunpy_enhance.training.dataset.Patches`
+    data, held_out : `~sunpy_enhance.training.patches.Patches`
     loss : callable
         See `~sunpy_enhance.training.losses.Loss`.
     device : `torch.device`

@@ -8,7 +8,7 @@ import torch
 
 from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.training.calibration import coverage
-from sunpy_enhance.training.dataset import Patches, sample_patches
+from sunpy_enhance.training.patches import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
 from sunpy_enhance.validation import scores
@@ -46,7 +46,7 @@ def evaluate(methods, patches, noise, *, chunk=64, **options):
     methods : dict of str to callable
         Each (n, 1, y + 2 halo, x + 2 halo) -> (n, 1, 2y, 2x) with a ``halo`` of its own, up to that of the patches;
         bicubic interpolation is added.
-    patches : `sunpy_enhance.training.dataset.Patches`
+    patches : `sunpy_enhance.training.patches.Patches`
     noise : float
         Standard deviation of the noise that is added to the inputs, the same for every method.
     chunk : int

@@ -27,7 +27,7 @@ import astropy.units as u
 from sunpy_enhance.training.cubes import at_log_tau
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["is_muram", "muram_files", "read_muram"]
+__all__ = ["is_muram", "muram_files", "options_of", "read_muram", "snapshot_of"]
 
 _NAME = re.compile(r"(?P<kind>I_out|\w+_slice_(?P<tau>[\d.]+)|result_prim_(?P<variable>[567]))\.(?P<snapshot>\d+)")
 _FLOAT = np.dtype("<f4")
@@ -48,6 +48,38 @@ def is_muram(path):
     bool
     """
     return bool(_NAME.fullmatch(Path(path).name))
+
+
+def options_of(path):
+    """Return which options of `read_muram` say something of the pixels of a file.
+
+    Parameters
+    ----------
+    path : path
+        One for which `is_muram` is true.
+
+    Returns
+    -------
+    tuple of str
+    """
+    match = _NAME.fullmatch(Path(path).name)
+    own = ("log_tau",) if match["variable"] else () if match["tau"] else ("level",)
+    return ("grid", "distance", "vertical", *own)
+
+
+def snapshot_of(path):
+    """Return the number of the snapshot that a file is of.
+
+    Parameters
+    ----------
+    path : path
+        One for which `is_muram` is true.
+
+    Returns
+    -------
+    int
+    """
+    return int(_NAME.fullmatch(Path(path).name)["snapshot"])
 
 
 def _header_of(path):

@@ -92,7 +92,7 @@ class Recipe:
         return all(getattr(psf, "round", True) or getattr(psf, "symmetric", False) for psf in self.optics())
 
     def sampling(self):
-        """Return the keyword arguments of `~sunpy_enhance.training.dataset.sample_patches` that it decides."""
+        """Return the keyword arguments of `~sunpy_enhance.training.patches.sample_patches` that it decides."""
         psf, target = self.optics()
         return {
             "psf": psf,
@@ -155,6 +155,6 @@ def make_patches(recipe, directory, *, workers=1, progress=True):
 
     Returns
     -------
-    train, held_out : `~sunpy_enhance.training.dataset.Patches`
+    train, held_out : `~sunpy_enhance.training.patches.Patches`
     """
     return fill_patches(recipe, directory, workers=workers, progress=progress)

@@ -6,22 +6,19 @@ its plate scale. Recipes name files in their tables ``[[files]]``, whose keys `r
 
 import dataclasses
 import functools
-import hashlib
-import os
-import re
-from pathlib import Path, PurePath
 
 import astropy.units as u
 
 from sunpy_enhance.training.arrays import read_images
-from sunpy_enhance.training.cubes import cube_files, read_cube, read_licence, to_quantity
+from sunpy_enhance.training.cubes import read_cube, to_quantity
+from sunpy_enhance.training.files import check_hashes, paths_of
 from sunpy_enhance.training.holdout import hold_out
-from sunpy_enhance.training.muram import is_muram, muram_files, read_muram
+from sunpy_enhance.training.muram import is_muram, options_of, read_muram
 from sunpy_enhance.training.preparations import PREPARATIONS
 from sunpy_enhance.training.synthetic import synthetic_sun
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["Truth", "file_hashes", "licences", "read_truth", "sha256", "synthetic_truth"]
+__all__ = ["Truth", "read_truth", "synthetic_truth"]
 
 _UNITS = {"continuum": "", "magnetogram": "G"}
 
@@ -87,7 +84,7 @@ def read_truth(directory, entry, *, observable=None):
     ``prepare``
         Name of a function of `sunpy_enhance.training.preparations`, by default "as_is".
 
-    What is made of them, see `~sunpy_enhance.training.dataset.sample_patches`:
+    What is made of them, see `~sunpy_enhance.training.patches.sample_patches`:
 
     ``scenes``, ``patches``, ``test_patches``
         How often each snapshot is degraded, how many patches each time, and how many of each snapshot that is held
@@ -108,14 +105,12 @@ def read_truth(directory, entry, *, observable=None):
     if directory is None:
         msg = f"the recipe names the file {entry['file']}, and no folder is given: give it with --data"
         raise FileNotFoundError(msg)
-    _check_hashes(directory, entry)
+    check_hashes(directory, entry)
     if (prepare := PREPARATIONS.get(entry.get("prepare", "as_is"))) is None:
         msg = f"training file {entry['file']} has prepare = {entry['prepare']!r}, expected one of {list(PREPARATIONS)}"
         raise ValueError(msg)
-    paths, truths = _paths(directory, entry), []
-    if entry.get("axis") == "time":
-        _check_times(paths, entry["file"])
-    for path in paths:
+    truths = []
+    for path in paths_of(directory, entry):
         for truth in _read(path, entry, observable):
             truths.append(dataclasses.replace(truth, image=prepare(truth.image, truth.plate_scale)))
             if observable:
@@ -129,49 +124,14 @@ def read_truth(directory, entry, *, observable=None):
     )
 
 
-def _paths(directory, entry):
-    directory, name = Path(directory), entry["file"]
-    paths = sorted(directory.glob(name), key=_time) if "*" in name else [directory / name]
-    if not paths or not paths[0].exists():
-        msg = f"training file {directory / name} does not exist: give its folder with --data"
-        raise FileNotFoundError(msg)
-    return paths
-
-
-def _time(path):
-    """Return what snapshots are sorted by: MURaM's by their number, others by all numbers in their names."""
-    snapshot = int(path.suffix[1:]) if is_muram(path) else 0
-    # Text and numbers in turns: like is compared with like.
-    folder, name = (
-        tuple(int(part) if part.isdigit() else part for part in re.split("([0-9]+)", text))
-        for text in (str(path.parent), path.name)
-    )
-    return folder, snapshot, name
-
-
-def _check_times(paths, name):
-    """Raise where two files are of the same time, so that parting them in time would not part them."""
-    times = [_time(path)[:2] for path in paths if is_muram(path)]
-    if len(times) != len(set(times)):
-        msg = f"training file {name} is several files of one snapshot, expected one of each to part them in time"
-        raise ValueError(msg)
-
-
-# What a recipe may say of the pixels, by the kind of file.
+# What a recipe may say of the pixels of images, and of those of any file.
 _OF_IMAGES = ("extension", "dataset", "plate_scale", "grid", "distance", "unit", "level", "periodic")
-_OF_MURAM = {
-    "I_out": ("grid", "distance", "vertical", "level"),
-    "slice": ("grid", "distance", "vertical"),
-    "result_prim": ("grid", "distance", "vertical", "log_tau"),
-}
-_OF_PIXELS = {*_OF_IMAGES, *(key for keys in _OF_MURAM.values() for key in keys)}
+_OF_PIXELS = {*_OF_IMAGES, "vertical", "log_tau"}
 
 
 def _check_keys(path, entry):
     """Raise where an entry says of the pixels what a file of this kind says itself, or nobody asks."""
-    takes = () if path.suffix == ".toml" else _OF_IMAGES
-    if is_muram(path):
-        takes = next(keys for kind, keys in _OF_MURAM.items() if kind in path.name)
+    takes = () if path.suffix == ".toml" else options_of(path) if is_muram(path) else _OF_IMAGES
     if idle := sorted(key for key in entry if key in _OF_PIXELS - set(takes)):
         msg = f"training file {path} is given {idle} in the recipe, but its kind takes {sorted(takes)}: remove them"
         raise ValueError(msg)
@@ -218,103 +178,6 @@ def _check_unit(truth, observable, file):
     if observable == "magnetogram" and not 1 < (largest := abs(truth.image).max()) < 1e5:
         msg = f"training file {file} has a largest field of {largest:.4g}, expected gauss: give its 'unit'"
         raise ValueError(msg)
-
-
-def sha256(path):
-    """Return the SHA-256 of a file.
-
-    Parameters
-    ----------
-    path : path
-        It is read only once, as long as its size and its time of change stay.
-
-    Returns
-    -------
-    str
-    """
-    status = Path(path).stat()
-    return _sha256(Path(path), status.st_size, status.st_mtime_ns)
-
-
-@functools.cache  # cubes are large, and asked for when they are read and again for the card
-def _sha256(path, size, changed):  # noqa: ARG001 (they tell one state of the file from another)
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def file_hashes(directory, entries):
-    """Return the SHA-256 of every file that some entries of a recipe are read from, whether they give it or not.
-
-    Parameters
-    ----------
-    directory : path
-        Where the files are.
-    entries : list of dict
-        The tables ``[[files]]`` of a recipe.
-
-    Returns
-    -------
-    dict
-        {path in the directory: hash}. Output of MURaM comes with its headers and optical depths, a description of
-        cubes with all that it names.
-
-    Raises
-    ------
-    FileNotFoundError
-        Where a file is missing.
-    """
-    hashes = {}
-    for entry in entries:
-        for path in _paths(directory, entry):
-            files = cube_files(path) if path.suffix == ".toml" else muram_files(path) if is_muram(path) else [path]
-            for file in files:
-                if not file.exists():
-                    msg = f"training file {file} does not exist: {path} needs it"
-                    raise FileNotFoundError(msg)
-                hashes[Path(os.path.relpath(file, directory)).as_posix()] = sha256(file)
-    return hashes
-
-
-def licences(directory, entries):
-    """Return under which terms every file of some entries of a recipe is given.
-
-    Parameters
-    ----------
-    directory : path
-        Where the files are.
-    entries : list of dict
-        The tables ``[[files]]`` of a recipe.
-
-    Returns
-    -------
-    dict
-        {``file`` of the entry: licence}: the recipe's, else that of a description of cubes, else "".
-    """
-    found = {}
-    for entry in entries:
-        own = [read_licence(path) for path in _paths(directory, entry) if path.suffix == ".toml"]
-        found[entry["file"]] = entry.get("licence") or ", ".join(dict.fromkeys(filter(None, own)))
-    return found
-
-
-def _check_hashes(directory, entry):
-    """Raise where an entry has hashes, and the files have others."""
-    if "sha256" not in entry:
-        return
-    expected, found = entry["sha256"], file_hashes(directory, [entry])
-    if isinstance(expected, str):
-        if len(found) > 1:
-            msg = f"training file {entry['file']} is read from {list(found)}, expected 'sha256' to be a table of hashes"
-            raise ValueError(msg)
-        expected = dict.fromkeys(found, expected)
-    # A table may be of all files of a recipe.
-    if missing := sorted(name for name in expected.keys() - found.keys() if PurePath(name).match(entry["file"])):
-        msg = f"training file {entry['file']}: the recipe has the hashes of {missing}, which are not in {directory}"
-        raise FileNotFoundError(msg)
-    for name, digest in found.items():
-        if expected.get(name) != digest:
-            msg = f"training file {Path(directory) / name} is not the recipe's: its SHA-256 is {digest}"
-            raise ValueError(msg)
 
 
 def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):

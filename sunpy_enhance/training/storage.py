@@ -1,7 +1,7 @@
 """Patches in an HDF5 file: made once, trained on often, read batch by batch.
 
 The layout: groups "train" and "held_out" with the datasets "inputs", "targets" (see
-`~sunpy_enhance.training.dataset.Patches`) and "sources"; what they were made from is in the attributes of the file.
+`~sunpy_enhance.training.patches.Patches`) and "sources"; what they were made from is in the attributes of the file.
 """
 
 import contextlib
@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sunpy_enhance import __version__
-from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, Patches, fill_patches
-from sunpy_enhance.training.sources import file_hashes, licences
+from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, fill_patches
+from sunpy_enhance.training.files import file_hashes, licences
+from sunpy_enhance.training.patches import Patches
 
 __all__ = ["hashes_of", "open_dataset", "write_dataset"]
 
@@ -122,7 +123,7 @@ def open_dataset(path, recipe, directory=None):
 
     Yields
     ------
-    train, held_out : `~sunpy_enhance.training.dataset.Patches`
+    train, held_out : `~sunpy_enhance.training.patches.Patches`
         The first is read from the file, batch by batch, when it is used; the second is in memory.
 
     Raises
@@ -176,7 +177,7 @@ def hashes_of(path):
     Returns
     -------
     dict
-        As of `~sunpy_enhance.training.sources.file_hashes`.
+        As of `~sunpy_enhance.training.files.file_hashes`.
     """
     import h5py
 

@@ -11,13 +11,13 @@ from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.border import border_factors
 from sunpy_enhance.training.calibration import calibrate, calibration_patches, coverage
 from sunpy_enhance.training.export import export
+from sunpy_enhance.training.files import file_hashes
 from sunpy_enhance.training.limb import limb_factors
 from sunpy_enhance.training.loop import optimise
 from sunpy_enhance.training.losses import Loss
 from sunpy_enhance.training.metrics import evaluate, validate_towards_limb
 from sunpy_enhance.training.recipe import make_patches, read_recipe
 from sunpy_enhance.training.sigma import Sigma
-from sunpy_enhance.training.sources import file_hashes
 from sunpy_enhance.training.uncertainty import train_head, usable_patches
 
 __all__ = ["train", "train_and_export"]
@@ -71,7 +71,7 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
         "auto", "cpu" or "cuda", or any other of PyTorch's; "auto" is CUDA where there is a device.
     checkpoint : path, optional
         Written now and then; read first where it exists, so that a run that was killed goes on to the same weights.
-    patches : (`~sunpy_enhance.training.dataset.Patches`, `~sunpy_enhance.training.dataset.Patches`), optional
+    patches : (`~sunpy_enhance.training.patches.Patches`, `~sunpy_enhance.training.patches.Patches`), optional
         Those of `~sunpy_enhance.training.recipe.make_patches` or
         `~sunpy_enhance.training.storage.open_dataset`, where they have been made already.
     history : path, optional

@@ -38,7 +38,7 @@ def usable_patches(recipe, data):
     Parameters
     ----------
     recipe : `~sunpy_enhance.training.recipe.Recipe`
-    data : `~sunpy_enhance.training.dataset.Patches`
+    data : `~sunpy_enhance.training.patches.Patches`
         Those for training.
 
     Returns
@@ -66,7 +66,7 @@ def train_head(recipe, network, data, *, device="cpu", checkpoint=None, progress
     recipe : `~sunpy_enhance.training.recipe.Recipe`
         With a table ``[uncertainty]``.
     network : `~sunpy_enhance.training.networks.Hybrid`
-    data : `~sunpy_enhance.training.dataset.Patches`
+    data : `~sunpy_enhance.training.patches.Patches`
         Those for training.
     device : `torch.device` or str
     checkpoint : path, optional

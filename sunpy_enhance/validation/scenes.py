@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from sunpy_enhance.optics import WachterPSF
-from sunpy_enhance.training.dataset import Patches, sample_patches
+from sunpy_enhance.training.patches import Patches, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import read_truth, synthetic_truth
 
@@ -25,7 +25,7 @@ class Case:
     ----------
     truth : {"held out", "other"}
         What was kept from the training, or is unlike it.
-    patches : `~sunpy_enhance.training.dataset.Patches`
+    patches : `~sunpy_enhance.training.patches.Patches`
     noise : float
         Of the inputs.
     optics : dict

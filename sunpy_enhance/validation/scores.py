@@ -123,7 +123,7 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
         Each (n, y + 2 halo, x + 2 halo) -> (n, 2y, 2x), arrays of float32, with a ``halo`` of its own, up to that of
         the patches; or a pair of such arrays, the second one standard deviation of the first's error. Bicubic
         interpolation is added.
-    patches : `sunpy_enhance.training.dataset.Patches`
+    patches : `sunpy_enhance.training.patches.Patches`
     noise : float
         Standard deviation of the noise that is added to the inputs, the same for every method.
     seed : int

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunpy_enhance.training.batches import draw_batch, draw_indices
-from sunpy_enhance.training.dataset import Patches
+from sunpy_enhance.training.patches import Patches
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from sunpy_enhance.training.border import border_factors
-from sunpy_enhance.training.dataset import Patches
+from sunpy_enhance.training.patches import Patches
 
 HALO, SIZE = 3, 30
 

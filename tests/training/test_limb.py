@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from sunpy_enhance.training import limb
-from sunpy_enhance.training.dataset import Patches
+from sunpy_enhance.training.patches import Patches
 from sunpy_enhance.training.recipe import read_recipe
 
 HALO, SIZE, SIGMA = 3, 24, 0.2

@@ -8,9 +8,9 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from sunpy_enhance.optics import AiryPSF, WachterPSF  # noqa: E402
 from sunpy_enhance.training import metrics  # noqa: E402
-from sunpy_enhance.training.dataset import Patches, sample_patches  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
+from sunpy_enhance.training.patches import Patches, sample_patches  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sources import Truth  # noqa: E402
 

@@ -12,9 +12,9 @@ from sunpy_enhance._network import apply_tiled, load_network  # noqa: E402
 from sunpy_enhance.training import calibration  # noqa: E402
 from sunpy_enhance.training.calibration import best_factor, calibrate, count, coverage  # noqa: E402
 from sunpy_enhance.training.cost import graph_cost  # noqa: E402
-from sunpy_enhance.training.dataset import Patches  # noqa: E402
 from sunpy_enhance.training.export import export  # noqa: E402
 from sunpy_enhance.training.networks import Hybrid  # noqa: E402
+from sunpy_enhance.training.patches import Patches  # noqa: E402
 from sunpy_enhance.training.recipe import read_recipe  # noqa: E402
 from sunpy_enhance.training.sigma import Sigma  # noqa: E402
 

@@ -12,7 +12,8 @@ from layouts import FIELD, INTENSITY, OFFSET, write_cubes, write_header, write_s
 import astropy.units as u
 from astropy.io import fits
 
-from sunpy_enhance.training.sources import file_hashes, licences, read_truth, sha256, synthetic_truth
+from sunpy_enhance.training.files import file_hashes, licences, sha256
+from sunpy_enhance.training.sources import read_truth, synthetic_truth
 from sunpy_enhance.training.truth import angular_size
 
 DATA = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -209,23 +210,6 @@ def test_licences_are_the_recipe_s_or_the_sidecar_s(run, entry):
     entries = [entry, {"file": "cube.toml"}, {"file": "2D/I_out.*", "licence": "CC0"}]
     assert licences(run, entries) == {"file.fits": "", "cube.toml": "CC BY 4.0", "2D/I_out.*": "CC0"}
     assert licences(run, [{"file": "cube.toml", "licence": "MIT"}]) == {"cube.toml": "MIT"}
-
-
-def test_hashes_of_all_that_a_sidecar_names(tmp_path):
-    write_sidecar(tmp_path)
-    hashes = file_hashes(tmp_path, [{"file": "cube.toml"}])
-    assert list(hashes) == ["cube.toml", "intensity.npy", "field.h5", "tau.npy"]
-    (tmp_path / "tau.npy").unlink()
-    with pytest.raises(FileNotFoundError, match=r"tau\.npy does not exist: .*cube\.toml needs it"):
-        file_hashes(tmp_path, [{"file": "cube.toml"}])
-
-
-def test_a_changed_file_has_another_hash(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"1")
-    first = sha256(path)
-    path.write_bytes(b"22")
-    assert sha256(path) != first
 
 
 def test_wrong_files_are_named(entry, tmp_path):

@@ -603,7 +603,7 @@ def test_shipped_networks_are_of_the_shipped_recipes(name):
 
 def test_metrics_of_a_known_error():
     rng = np.random.default_rng(0)
-    from sunpy_enhance.training.dataset import Patches
+    from sunpy_enhance.training.patches import Patches
 
     targets = rng.normal(1, 0.1, (5, 16, 16)).astype(np.float32)
     inputs = np.pad(targets.reshape(5, 8, 2, 8, 2).mean(axis=(2, 4)), ((0, 0), (5, 5), (5, 5)), mode="symmetric")
