@@ -19,7 +19,6 @@ __all__ = ["Request", "arriving"]
 # Series of native HMI images that can be enhanced. "nrt" is near real time.
 _SERIES = re.compile(r"hmi\.(?P<observable>ic|m)(?:_nolimbdark)?_(?P<cadence>45|720)s(?:_nrt)?", re.IGNORECASE)
 
-
 # Arcsec from the centre of the disk to the border of HMI's images.
 _FARTHEST = 1032
 

@@ -31,13 +31,7 @@ def before_after(smap, enhanced, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Of a Map in pieces, dask's, the page needs all of them.
-    smap, enhanced = (
-        one._new_instance(np.asarray(one.data), one.meta, mask=one.mask, uncertainty=one.uncertainty)
-        if not isinstance(one.data, np.ndarray)
-        else one
-        for one in (smap, enhanced)
-    )
+    smap, enhanced = _in_memory(smap), _in_memory(enhanced)
     rows = [[smap, enhanced]]
     if enhanced.uncertainty is not None:
         rows[0].append(sigma_map(enhanced))
@@ -64,6 +58,13 @@ def before_after(smap, enhanced, path):
             image = _draw(axes, sigma, "uncertainty", "viridis", (0, _largest(sigma)))
             figure.colorbar(image, ax=axes, shrink=0.8, label=f"standard deviation{_unit(smap)}")
     figure.savefig(path, dpi=110, format="png")
+
+
+def _in_memory(smap):
+    """Return a Map whose pixels are an array: those of one in pieces, dask's, are computed once for all panels."""
+    if isinstance(smap.data, np.ndarray):
+        return smap
+    return smap._new_instance(np.asarray(smap.data), smap.meta, mask=smap.mask, uncertainty=smap.uncertainty)
 
 
 def _unit(smap):

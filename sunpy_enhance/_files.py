@@ -9,10 +9,18 @@ from pathlib import Path
 
 from .uncertainty import append_sigma, with_sigma
 
-__all__ = ["complete_file", "discard_leftovers", "read_headers", "read_map", "write_map"]
+__all__ = ["check_folder", "complete_file", "discard_leftovers", "read_headers", "read_map", "write_map"]
 
 # FITS files are written in blocks of so many bytes.
 _BLOCK = 2880
+
+
+def check_folder(path):
+    """Raise FileNotFoundError where the folder of a file that is to be written is not there."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        msg = f"there is no folder {folder} for {Path(path).name}: make it first"
+        raise FileNotFoundError(msg)
 
 
 def read_map(path):

@@ -7,6 +7,8 @@ import numpy as np
 
 import astropy.units as u
 
+from ._hmi import pixel_matrix
+
 __all__ = ["Disk"]
 
 
@@ -38,7 +40,6 @@ class Disk:
     def of(cls, smap):
         """Read it from the header of a Map, which `sunpy_enhance._hmi.observable` has checked."""
         # Not smap.wcs: it needs the observer as a coordinate, which costs more than all of this.
-        scale = [axis.to_value(u.rad / u.pix) for axis in smap.scale]
         pixel = [axis.to_value(u.pix) for axis in smap.reference_pixel]
         meta, units = smap.meta, smap.spatial_units
         point = [(float(meta[f"crval{i + 1}"]) * units[i]).to_value(u.rad) for i in range(2)]
@@ -48,7 +49,7 @@ class Disk:
             sin_rsun = float(meta["rsun_ref"]) / float(meta["dsun_obs"])
         return cls(
             shape=smap.data.shape,
-            matrix=np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None],
+            matrix=pixel_matrix(smap, u.rad),
             reference_pixel=tuple(pixel),
             reference_point=tuple(point),
             sin_rsun=float(sin_rsun),

@@ -64,7 +64,7 @@ def observable(smap):
 def check_plate_scale(smap, expected=PLATE_SCALE, tolerance=_PLATE_SCALE_TOLERANCE, *, advice=_NATIVE):
     """Raise ValueError unless pixels are squares of `expected` arcsec, within a relative `tolerance`."""
     matrix = pixel_matrix(smap)
-    sides = pixel_sides(smap)
+    sides = np.hypot(*matrix)
     skew = abs(matrix[:, 0] @ matrix[:, 1]) / (sides[0] * sides[1]) if sides.all() else np.inf
     if not (np.all(np.abs(sides / expected - 1) <= tolerance) and skew <= tolerance):
         shape = "" if skew <= tolerance else f" (skewed: their sides are not at right angles, cosine {skew:.3g})"
@@ -82,9 +82,9 @@ def pixel_sides(smap):
     return np.hypot(*pixel_matrix(smap))
 
 
-def pixel_matrix(smap):
-    """Return the arcsec (x, y) of a step along each pixel axis, as columns."""
-    scale = [axis.to_value(u.arcsec / u.pix) for axis in smap.scale]
+def pixel_matrix(smap, unit=u.arcsec):
+    """Return the angles (x, y) of a step along each pixel axis, as columns."""
+    scale = [axis.to_value(unit / u.pix) for axis in smap.scale]
     return np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None]
 
 
@@ -218,7 +218,8 @@ def _check_header(smap):
         missing.append(" or ".join(" and ".join(pair).upper().replace("AND", "and") for pair in pairs))
     missing += [key.upper() for key in ("dsun_obs",) if not has(key)]
     has_matrix = any(re.fullmatch("(pc|cd)[12]_[12]", key) for key in meta)  # without one, CROTA2 turns the image
-    missing += [] if has_matrix or "crota2" not in meta or has("crota2") else ["a number for CROTA2"]
+    if not has_matrix and "crota2" in meta and not has("crota2"):
+        missing.append("a number for CROTA2")
     if not has("rsun_obs") and not has("rsun_ref"):
         missing.append("RSUN_OBS or RSUN_REF")
     missing += [

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sunpy_enhance import __version__
+from sunpy_enhance._files import check_folder
 from sunpy_enhance.training.dataset import HELD_OUT_SEEDS, fill_patches
 from sunpy_enhance.training.files import file_hashes, licences
 from sunpy_enhance.training.patches import Patches
@@ -56,9 +57,7 @@ def write_dataset(recipe, directory, path, *, workers=1, progress=True):
     import h5py
 
     path = Path(path)
-    if not (folder := path.absolute().parent).is_dir():
-        msg = f"there is no folder {folder} for {path.name}: make it first"
-        raise FileNotFoundError(msg)
+    check_folder(path)
     temporary = path.with_name(f".{path.name}.part")
     try:
         with h5py.File(temporary, "w") as file:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from sunpy_enhance._files import check_folder
 from sunpy_enhance.training.batches import draw_batch
 from sunpy_enhance.training.border import border_factors
 from sunpy_enhance.training.calibration import calibrate, calibration_patches, coverage
@@ -168,9 +169,7 @@ def _input_range(patches, chunk=256):
 def _check(recipe, out, device):
     """Raise at once where the end of a training could not be reached."""
     _device(device)
-    if not (folder := Path(out).absolute().parent).is_dir():
-        msg = f"there is no folder {folder} for {Path(out).name}: make it first"
-        raise FileNotFoundError(msg)
+    check_folder(out)
     if recipe["uncertainty"]["steps"]:
         Sigma(recipe.network(), recipe["uncertainty"]["channels"], floor=1.0)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_enhance._hmi import pixel_matrix, pixel_sides
+from sunpy_enhance._hmi import pixel_matrix
 
 __all__ = ["check_frame"]
 
@@ -28,19 +28,19 @@ def _frame(smap, scale=1):
 
     The header says it in several ways; compared is what SunPy makes of it.
     """
-    lengths = pixel_sides(smap) / scale
+    matrix = pixel_matrix(smap)
+    sides = np.hypot(*matrix)
     units = smap.spatial_units
     frame = {
         "shape": (tuple(scale * n for n in smap.data.shape), None),
         "unit": (smap.unit, None),
         "date": (smap.date.isot, None),
     }
-    for axis, (length, pixel) in enumerate(zip(lengths, smap.reference_pixel, strict=True), start=1):
+    for axis, (length, pixel) in enumerate(zip(sides / scale, smap.reference_pixel, strict=True), start=1):
         value = (smap.meta.get(f"crval{axis}", 0) * units[axis - 1]).to_value(u.arcsec)
         # Both grids share the outer edge of the first pixel, at 0.5 in FITS' count.
         frame[f"crpix{axis}"] = (float(scale * (pixel.value + 0.5) + 0.5), 1e-3)
         frame[f"crval{axis} in arcsec"] = (float(value), 1e-3)
         frame[f"side of a pixel along axis {axis} in arcsec"] = (float(length), 1e-5 * length)
-    directions = pixel_matrix(smap) / pixel_sides(smap)
-    frame["rotation matrix"] = (np.round(directions, 9).tolist(), 1e-5)
+    frame["rotation matrix"] = (np.round(matrix / sides, 9).tolist(), 1e-5)
     return frame

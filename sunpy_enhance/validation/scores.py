@@ -174,10 +174,12 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
             restored = restore(crop(noisy, patches.halo - restore.halo))
             restored, sigma = restored if isinstance(restored, tuple) else (restored, None)
             error = restored - truth
-            residual = np.stack([redegrade_image(one, plate_scale / 2, psf, target) for one in error])
-            if own := getattr(restore, "target", None):  # another telescope is left in what it gives
-                residual += _between(restored, plate_scale / 2, psf, own, target)
-            residual = residual - crop(noises[chosen], patches.halo)
+            own = getattr(restore, "target", None)
+            if own is None:
+                seen = _seen(error, plate_scale / 2, psf, target)
+            else:  # another telescope is left in what it gives
+                seen = _seen(restored, plate_scale / 2, psf, own) - _seen(truth, plate_scale / 2, psf, target)
+            residual = seen - crop(noises[chosen], patches.halo)
             figures = score(restored, truth, plate_scale / 2)
             figures["residual"] = float(np.sqrt(np.mean(residual.astype(float) ** 2)))
             if noise:
@@ -188,10 +190,9 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
     return result
 
 
-def _between(images, plate_scale, psf, own, target):
-    """Return what HMI sees of images of a telescope of their own, less what it would if they were the target's."""
-    seen = ([redegrade_image(image, plate_scale, psf, one) for image in images] for one in (own, target))
-    return np.subtract(*map(np.stack, seen))
+def _seen(images, plate_scale, psf, target):
+    """Return what HMI sees of images of a telescope."""
+    return np.stack([redegrade_image(image, plate_scale, psf, target) for image in images])
 
 
 def crop(images, margin):
