@@ -4,7 +4,8 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_enhance._hmi import pixel_sides
+from sunpy_enhance._hmi import date_of, pixel_sides
+from sunpy_enhance._pixels import invalid
 from sunpy_enhance.uncertainty import sigma_map
 
 __all__ = ["before_after"]
@@ -31,7 +32,7 @@ def before_after(smap, enhanced, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    smap, enhanced = _in_memory(smap), _in_memory(enhanced)
+    smap, enhanced = _measured(_in_memory(smap)), _in_memory(enhanced)
     rows = [[smap, enhanced]]
     if enhanced.uncertainty is not None:
         rows[0].append(sigma_map(enhanced))
@@ -49,7 +50,7 @@ def before_after(smap, enhanced, path):
             figure.add_subplot(len(rows), columns, columns * row + column + 1, projection=one)
             for column, one in enumerate(maps)
         ]
-        titles = [f"{title}: {smap.date.isot[:19]}" if row == 0 else title for title in ("HMI", "enhanced")]
+        titles = [f"{title}: {date_of(smap).isot[:19]}" if row == 0 else title for title in ("HMI", "enhanced")]
         for axes, one, title in zip(panels[:2], maps, titles, strict=False):
             image = _draw(axes, one, title, "gray", ends)
         label = f"{smap.measurement}{_unit(smap)}"
@@ -65,6 +66,15 @@ def _in_memory(smap):
     if isinstance(smap.data, np.ndarray):
         return smap
     return smap._new_instance(np.asarray(smap.data), smap.meta, mask=smap.mask, uncertainty=smap.uncertainty)
+
+
+def _measured(smap):
+    """Return a Map with NaN for the numbers that stand for no measurement, which no colour scale has to hold."""
+    lost = invalid(smap.data, smap.meta)
+    if not (lost & np.isfinite(smap.data)).any():
+        return smap
+    data = np.where(lost, np.nan, smap.data)
+    return smap._new_instance(data, smap.meta, mask=smap.mask, uncertainty=smap.uncertainty)
 
 
 def _unit(smap):

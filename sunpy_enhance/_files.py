@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .uncertainty import append_sigma, with_sigma
 
-__all__ = ["check_folder", "complete_file", "discard_leftovers", "read_headers", "read_map", "write_map"]
+__all__ = ["check_folder", "complete_file", "discard_leftovers", "read_headers", "read_map", "with_home", "write_map"]
 
 # FITS files are written in blocks of so many bytes.
 _BLOCK = 2880
@@ -23,6 +23,14 @@ def check_folder(path):
         raise FileNotFoundError(msg)
 
 
+def with_home(path):
+    """Return a path, its ~ or ~USER replaced; a file's name may begin with ~ where nobody is called so."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def read_map(path):
     """Read the one Map of a FITS file, or raise an error that names the file and says what is wrong with it."""
     from astropy.io.fits.verify import VerifyWarning
@@ -31,7 +39,7 @@ def read_map(path):
     from sunpy.map.map_factory import NoMapsInFileError
     from sunpy.map.mapbase import MapMetaValidationError
 
-    path = Path(path).expanduser()
+    path = with_home(path)
     if path.suffix in (".bz2", ".xz"):
         msg = f"{path} is compressed as sunpy cannot read it: decompress it first"
         raise ValueError(msg)
@@ -101,12 +109,16 @@ def _sync(path, flags):
         os.close(descriptor)
 
 
-def discard_leftovers(folder, names):
-    """Delete the temporary files that killed processes have left of the files of these names."""
+def discard_leftovers(folder, names, before):
+    """Delete the temporary files that killed processes have left of the files of these names before a time.
+
+    What is younger may be what another batch is writing.
+    """
     for path in folder.glob(".*.part"):
         if path.name[1:].rpartition(".part")[0].rpartition(".")[0] in names:
             with contextlib.suppress(OSError):  # Windows: another process has it open
-                path.unlink()
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
 
 def read_headers(path):

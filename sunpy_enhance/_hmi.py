@@ -8,7 +8,16 @@ import numpy as np
 
 import astropy.units as u
 
-__all__ = ["PLATE_SCALE", "SMALLEST", "check_plate_scale", "observable", "pixel_matrix", "pixel_sides", "with_unit"]
+__all__ = [
+    "PLATE_SCALE",
+    "SMALLEST",
+    "check_plate_scale",
+    "date_of",
+    "observable",
+    "pixel_matrix",
+    "pixel_sides",
+    "with_unit",
+]
 
 # Arcsec per pixel of the camera, and by how much headers differ from it.
 PLATE_SCALE, _PLATE_SCALE_TOLERANCE = 0.504, 0.01
@@ -86,6 +95,12 @@ def pixel_matrix(smap, unit=u.arcsec):
     """Return the angles (x, y) of a step along each pixel axis, as columns."""
     scale = [axis.to_value(unit / u.pix) for axis in smap.scale]
     return np.asarray(smap.rotation_matrix, dtype=float) * np.array(scale)[:, None]
+
+
+def date_of(smap):
+    """Return when a Map was taken, in UTC from T_OBS where the header has that alone: SunPy's ``date`` is then now."""
+    known = any(smap.meta.get(key) for key in ("date-obs", "date_obs", "date-beg", "date-avg", "date-end"))
+    return smap.date if known else smap.reference_date.utc
 
 
 def with_unit(smap):

@@ -8,6 +8,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from ._files import with_home
+from ._hmi import date_of
+
 __all__ = ["ENDING", "Source", "sources"]
 
 # Between the name of an input and that of its output.
@@ -120,7 +123,7 @@ def _paths(text):
     if not os.fspath(text):  # for pathlib, the current folder
         yield Source("", problem="the file's name is empty: give a path, a pattern or a folder")
         return
-    path = Path(text).expanduser()
+    path = with_home(text)
     if path.is_dir():
         found = sorted(one for one in path.iterdir() if _SUFFIX.search(one.name) and one.is_file())
         nothing = f"the folder {text} has no FITS files"
@@ -151,4 +154,4 @@ def _is_map(one):
 def _stem_of(smap):
     """Name a Map by what it shows and when."""
     what = re.sub(r"\W+", "_", str(smap.measurement or "map"))
-    return f"hmi_{what}_{smap.date.strftime('%Y%m%d_%H%M%S')}"
+    return f"hmi_{what}_{date_of(smap).strftime('%Y%m%d_%H%M%S')}"

@@ -18,7 +18,10 @@ from .enhance import enhance_map
 from .models import choices, model_for, resolve
 from .uncertainty import has_sigma
 
-__all__ = ["Job", "Outcome", "attempt", "made_by", "options_text"]
+__all__ = ["OWN_OUTPUT", "Job", "Outcome", "attempt", "made_by", "options_text"]
+
+# Why an input was skipped that is none.
+OWN_OUTPUT = "an output of sunpy_enhance itself"
 
 # A worker's threads read and write while one of them computes, which takes the cores and the memory that it has.
 _COMPUTING = threading.Lock()
@@ -105,7 +108,7 @@ def _do(job):
             raise FileExistsError(msg)
     smap = _read(source)
     if source.stem.endswith(ENDING) and "enhsha" in smap.meta:  # by a shell's *.fits, in the folder of the outputs
-        return Outcome("skipped", message="an output of sunpy_enhance itself")
+        return Outcome("skipped", message=OWN_OUTPUT)
     with _COMPUTING, _without_a_line_for_each():
         enhanced = enhance_map(smap, model=job.model, device=job.device, **job.options)
     enhanced.meta["enhinsha"] = made_of

@@ -22,13 +22,33 @@ _KINDS = {
 _PART = re.compile(r"(kernel|bias|gamma|beta|moving_mean|moving_variance)(_\d+)?(:\d+)?$")
 # Convolution; pairs of convolutions with batch normalisation; one more; the two of the enlarged features.
 _PAPER = re.compile(r"c(?:cncn)*cncc")
+# The same of all layers that do something when the network is applied: a is the activation, p the padding.
+_WHOLE = re.compile(r"pca(?:pcnapcn\+)*pcn\+upcac")
 # Layers without weights that stand in front of a 3x3 convolution in networks that do not pad by reflection.
 _NO_PADDING = ("input", "gaussian_noise", "activation", "add", "up_sampling2d", "zero_padding2d")
+# What a layer is, by its class in the description of a whole model.
+_CLASSES = {
+    "Conv2D": "c",
+    "BatchNormalization": "n",
+    "Activation": "a",
+    "ReLU": "a",
+    "Add": "+",
+    "UpSampling2D": "u",
+    "Lambda": "p",
+    **dict.fromkeys(("InputLayer", "GaussianNoise", "Dropout"), ""),
+}
+# The padding is a class of the authors' own, or a function; what a Lambda does cannot be told.
+_FUNCTIONS = ("TFOpLambda", "TensorFlowOpLayer", "Pad")
+# Names that Keras gives layers without weights that the paper's network has not got.
+_FOREIGN = re.compile(
+    r"(leaky_re_lu|elu|thresholded_re_lu|softmax|average|maximum|minimum|multiply|subtract|concatenate)(_\d+)?"
+)
 # What the description of a whole model has to say of its layers.
 _SETTINGS = {
     "Conv2D": {"strides": [1, 1], "dilation_rate": [1, 1], "activation": "linear", "groups": 1},
     "BatchNormalization": {"epsilon": EPSILON},
     "Activation": {"activation": "relu"},
+    "ReLU": {"max_value": None, "negative_slope": 0, "threshold": 0},
     "UpSampling2D": {"size": [2, 2], "interpolation": "nearest"},
 }
 
@@ -77,7 +97,7 @@ def read_keras(path):
     except (*_DAMAGES, json.JSONDecodeError, UnicodeError) as error:
         msg = f"{path} is no complete HDF5 file of Keras weights ({error}): fetch or write it again"
         raise ValueError(msg) from error
-    _check_padding(path, layers)
+    _check_names(path, layers)
     return _paper_weights(path, [(name, layer) for name, layer in layers if layer]), versions
 
 
@@ -123,8 +143,14 @@ def _check_settings(path, description):
     """Raise where the description of a whole model says that its layers are not those of the paper."""
     if description is None:
         return
+    kinds = ""
     for layer in json.loads(description)["config"]["layers"]:
         config, kind = layer["config"], layer["class_name"]
+        pads = "reflect" in (json.dumps(layer) if kind in _FUNCTIONS else kind).lower()
+        kinds += _CLASSES.get(kind, "p" if pads else "?")
+        if kinds.endswith("?"):
+            msg = f"{path}: the paper's network has no {kind}, as {config.get('name')} is"
+            raise ValueError(msg)
         expected = dict(_SETTINGS.get(kind, {}))
         if kind == "Conv2D" and list(config.get("kernel_size", [])) == [3, 3]:
             expected["padding"] = "valid"  # the layer in front of it pads
@@ -133,10 +159,20 @@ def _check_settings(path, description):
             if found != value:
                 msg = f"{path}: the {kind} {config.get('name')} has {key} {found!r}, the paper's network {value!r}"
                 raise ValueError(msg)
+    if not _WHOLE.fullmatch(kinds):
+        msg = f"{path}: the layers are not those of the paper's network 'keepsize', or in another order"
+        raise ValueError(msg)
 
 
-def _check_padding(path, layers):
-    """Raise where a 3x3 convolution is not padded by a layer of its own; a list of nothing but weights cannot tell."""
+def _check_names(path, layers):
+    """Raise where a 3x3 convolution is not padded by a layer of its own; a list of nothing but weights cannot tell.
+
+    And where a layer's name is that of another kind than the paper's.
+    """
+    for name, _ in layers:
+        if _FOREIGN.fullmatch(name):
+            msg = f"{path}: the paper's network has no layer such as {name}"
+            raise ValueError(msg)
     if all(layer for _, layer in layers):
         return
     for (before, its_weights), (name, layer) in zip([("", {"nothing": 0}), *layers], layers, strict=False):

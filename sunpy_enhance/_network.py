@@ -10,7 +10,7 @@ from ._cuda import free_memory, is_out_of_memory, run_overlapped, tile_size_for
 from ._session import check_device, start_session
 from ._threads import each_band
 from ._tiling import SMALLEST_TILE, TILE_SIZE, tiles
-from ._trimmed import without_borders, without_sigma
+from ._trimmed import has_external_data, without_borders, without_sigma
 from .card import ModelCard
 from .models import resolve
 
@@ -95,6 +95,10 @@ def load_network(model, device="auto"):
     file = resolve(model).read_bytes()
     key = hashlib.sha256(file).hexdigest(), device
     if key not in _LOADED:
+        if has_external_data(file):
+            # The SHA-256 would not tell one network from another.
+            msg = f"the model {model} has weights in another file: write all into one, onnx.save(onnx.load(OLD), NEW)"
+            raise ValueError(msg)
         alone = without_sigma(file)
         session, ran_on = start_session(alone, device, model)
         card = _card(session, model)
@@ -254,4 +258,9 @@ def _card(session, model):
     if names != (["image"], ["enhanced"]):
         msg = f"the model {model} has inputs and outputs {names}, expected image and enhanced: export it again"
         raise ValueError(msg)
+    for node in (*session.get_inputs(), *session.get_outputs()):
+        if node.type != "tensor(float)" or any(isinstance(size, int) for size in node.shape[2:]):
+            found = f"{node.name} of {node.type}, {node.shape}"
+            msg = f"the model {model} has {found}, expected float32 of any size: export it again, with dynamic axes"
+            raise ValueError(msg)
     return ModelCard.from_json(text)

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ._files import complete_file
+
 __all__ = ["Graph", "session_of", "write"]
 
 _OPSET = 17
@@ -85,9 +87,5 @@ def session_of(model):
 def write(model, card, path):
     """Write a model with its `~sunpy_enhance.ModelCard` to a file that appears only when it is complete."""
     helper.set_model_props(model, {"sunpy_enhance": card.to_json()})
-    temporary = Path(f"{path}.part")
-    try:
+    with complete_file(Path(path)) as temporary:
         onnx.save(model, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,16 +1,20 @@
 """What made an enhanced Map, for its header."""
 
 import importlib.metadata
+import re
 import unicodedata
 
-__all__ = ["history_of", "keywords_of", "versions"]
+__all__ = ["given_level", "history_of", "keywords_of", "versions"]
+
+_GIVEN = re.compile(r"sunpy_enhance: quiet Sun (\S+) \(given( per pixel)?\)")
 
 
 def keywords_of(network, limb):
     """Return the keywords that name the network, and what was done beyond the validated limb."""
     return {
-        "enhmodel": network.card.name,
-        "enhver": network.card.version,
+        # FITS drops a text that is not ASCII, the keyword included.
+        "enhmodel": _ascii(network.card.name) or "unnamed",
+        "enhver": _ascii(network.card.version),
         "enhsha": network.sha256,
         "enhdev": network.device,
         "enhlimb": limb,
@@ -33,9 +37,18 @@ def history_of(network, limb, calibration):
     ]
 
 
+def given_level(meta):
+    """Return the quiet-Sun level that was given, as `history_of` wrote it, or None where it was found."""
+    found = _GIVEN.search(str(meta.get("history") or ""))
+    if found and found[2]:
+        msg = "the Map was enhanced with a quiet-Sun level of each pixel: give that again with quiet_sun="
+        raise ValueError(msg)
+    return float(found[1]) if found else None
+
+
 def _ascii(text):
-    """Return a text without its accents, which FITS does not know."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    """Return a text in one line and without its accents, which FITS does not know."""
+    return " ".join(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().split())
 
 
 def versions():

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import numbers
 import warnings
 from pathlib import Path
 from typing import ClassVar
@@ -68,7 +69,8 @@ class MeasuredPSF:
         if not np.isfinite(image).all():
             msg = f"the PSF has {np.count_nonzero(~np.isfinite(image))} pixels that are not finite, expected none"
             raise ValueError(msg)
-        if not (np.isfinite(self.plate_scale) and self.plate_scale > 0):
+        scale = self.plate_scale
+        if not (isinstance(scale, numbers.Real) and np.isfinite(scale) and scale > 0):
             msg = f"the PSF's plate scale is {self.plate_scale}, expected a positive number of arcsec per pixel"
             raise ValueError(msg)
         negative = -image[image < 0].sum()
@@ -81,7 +83,8 @@ class MeasuredPSF:
         image = image / image.sum()
         _check_border(image)
         rows, columns = (np.arange(size) for size in image.shape)
-        center = self.center or (float(image.sum(axis=0) @ columns), float(image.sum(axis=1) @ rows))
+        centroid = (float(image.sum(axis=0) @ columns), float(image.sum(axis=1) @ rows))
+        center = centroid if self.center is None else self.center
         inside = (0 <= value <= size - 1 for value, size in zip(center, image.shape[::-1], strict=False))
         if len(center) != 2 or not all(inside):
             msg = f"the PSF's centre is {center}, expected (x, y) within its {image.shape[1]} x {image.shape[0]} pixels"

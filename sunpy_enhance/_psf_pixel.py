@@ -49,7 +49,7 @@ class PixelPSF:
     @property
     def limit(self):
         """Frequency in cycles per arcsec beyond which next to nothing passes."""
-        return self.optics.limit
+        return self.optics.limit if np.isfinite(self.optics.limit) else 40 / self.pixel
 
     @u.quantity_input
     def transfer_xy(self, frequency_x: u.arcsec**-1, frequency_y: u.arcsec**-1):

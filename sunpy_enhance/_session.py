@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import io
 import sys
+import threading
 import warnings
 
 from ._threads import asked_threads
@@ -11,6 +12,9 @@ from ._threads import asked_threads
 __all__ = ["check_device", "cuda_obstacle", "start_session"]
 
 DEVICES = ("auto", "cuda", "cpu")
+
+# Two threads that redirect the output at once may put it back in the wrong order.
+_QUIET = threading.Lock()
 
 
 def check_device(device):
@@ -91,6 +95,7 @@ def cuda_obstacle():
         return f"{driver} cannot be loaded: there is no NVIDIA driver"
     # preload_dlls (onnxruntime 1.21) loads the libraries that pip installed, and prints those that it does not find.
     with (
+        _QUIET,
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
         warnings.catch_warnings(action="ignore"),

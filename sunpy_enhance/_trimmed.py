@@ -8,13 +8,23 @@ borders for tiles that lie inside, a fifth of the time of the paper's network.
 
 from ._protobuf import encoded, fields, strings
 
-__all__ = ["without_borders", "without_sigma"]
+__all__ = ["has_external_data", "without_borders", "without_sigma"]
 
 # Numbers of fields in onnx.proto3.
 _GRAPH = 7  # of ModelProto
-_NODE, _OUTPUT = 1, 12  # of GraphProto
+_NODE, _INITIALIZER, _OUTPUT = 1, 5, 12  # of GraphProto
+_EXTERNAL = 13  # of TensorProto
 _NAME = 1  # of ValueInfoProto and AttributeProto
 _INPUTS, _OUTPUTS, _OPERATION, _ATTRIBUTE = 1, 2, 4, 5  # of NodeProto
+
+
+def has_external_data(file):
+    """Tell whether an ONNX file has weights in another file beside it."""
+    try:
+        _, parts = _opened(file)
+        return any(number == _INITIALIZER and strings(content, _EXTERNAL) for number, content, _ in parts)
+    except (IndexError, ValueError):
+        return False  # onnxruntime will say what is wrong with it
 
 
 def without_sigma(file):

@@ -4,15 +4,16 @@ import contextlib
 import dataclasses
 import inspect
 import numbers
+import time
 from pathlib import Path
 
 import numpy as np
 
-from ._files import discard_leftovers
+from ._files import discard_leftovers, with_home
 from ._inputs import ENDING, sources
-from ._jobs import Job, Outcome, attempt
+from ._jobs import OWN_OUTPUT, Job, Outcome, attempt
 from .enhance import check_options, enhance_map
-from .models import choices, resolve
+from .models import choices, is_name, resolve
 from .photometry import as_level
 
 __all__ = ["enhance_files", "enhance_sequence"]
@@ -104,7 +105,7 @@ def enhance_files(
     >>> table[table["status"] == "failed"]["input", "message"]  # doctest: +SKIP
     """
     _check(client, workers, model, device, on_error, options)
-    outdir = Path(outdir).expanduser()
+    start, outdir = time.time(), with_home(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
     found = sources(files, progress=progress)
     template = Job(
@@ -121,10 +122,11 @@ def enhance_files(
     try:
         with _doing(_jobs(found, outdir, template, outputs), client, workers) as outcomes:
             for job, outcome in _shown(outcomes, total, progress):
-                output = "" if outcome.status == "failed" else str(outdir / job.output.name)
+                made = outcome.status != "failed" and outcome.message != OWN_OUTPUT
+                output = str(outdir / job.output.name) if made else ""
                 rows[job.number] = {"input": job.source.name, "output": output} | dataclasses.asdict(outcome)
     finally:
-        discard_leftovers(outdir, outputs | {str(Path(name).with_suffix(".png")) for name in outputs})
+        discard_leftovers(outdir, outputs | {str(Path(name).with_suffix(".png")) for name in outputs}, start)
     return _table([rows[number] for number in sorted(rows)])
 
 
@@ -199,7 +201,7 @@ def _check_quiet_sun(given):
 
 def _everywhere(model):
     """Return a model's name, or its path as workers with other working directories find it."""
-    if model is None or not Path(model).expanduser().is_file():
+    if model is None or is_name(model) or not Path(model).expanduser().is_file():
         return model
     return Path(model).expanduser().absolute()
 

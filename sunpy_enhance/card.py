@@ -32,8 +32,8 @@ class ModelCard:
         Unit of the numbers that the graph takes and gives, in astropy's spelling: "" for
         intensities in units of the quiet Sun, "G" for a field.
     normalisation : str or float
-        "quiet_sun": the image is divided by the quiet-Sun level before the graph.
-        A number: the graph itself divides by this constant, in `unit`.
+        "quiet_sun", for continuum: the image is divided by the quiet-Sun level before the graph.
+        A number, for a field: the graph itself divides by this constant, in `unit`.
     plate_scale : float
         Arcsec per input pixel.
     plate_scale_tolerance : float
@@ -125,6 +125,10 @@ class ModelCard:
             "normalisation",
             "'quiet_sun' or a positive number",
         )
+        continuum = self.observable == "continuum"
+        # Photometry and validation know no other numbers.
+        demand(continuum == (self.normalisation == "quiet_sun"), "normalisation", "'quiet_sun' for continuum alone")
+        demand(self.unit == ("" if continuum else "G"), "unit", "'' for continuum, 'G' for a magnetogram")
         demand(_positive(self.plate_scale), "plate_scale", "a positive number of arcsec")
         demand(0 < self.plate_scale_tolerance < 1, "plate_scale_tolerance", "a fraction between 0 and 1")
         demand(0 <= self.mu_validated <= 1, "mu_validated", "a cosine between 0 and 1")

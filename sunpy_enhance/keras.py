@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ._extras import telling_the_extra
+from ._files import check_folder
 from .card import OBSERVABLES, ModelCard
 
 __all__ = ["MU_OF_THE_PAPER", "import_keras"]
@@ -71,16 +72,18 @@ def import_keras(
     Raises
     ------
     FileNotFoundError
-        Where there are no such weights.
+        Where there are no such weights, or no folder for `path`.
     ValueError
-        Where the weights are not those of such a network, or the file is damaged; or of a value that no card can have.
+        Where the weights are not those of such a network, the file is damaged or is `path` itself; or of a value that
+        no card can have.
     ImportError
         Where h5py or onnx is not installed.
 
     Notes
     -----
-    In a file of weights alone nothing tells the activation: a network that was trained with another one than ReLU is
-    not recognised. Batch normalisation is folded into the convolutions with Keras' epsilon, 1e-3.
+    In a file of weights alone nothing tells the activation, unless it is a layer with a name such as "leaky_re_lu_1": a
+    network that was trained with another one than ReLU is not recognised. Batch normalisation is folded into the
+    convolutions with Keras' epsilon, 1e-3.
 
     References
     ----------
@@ -96,6 +99,10 @@ def import_keras(
         msg = f"observable is {observable!r}, expected one of {', '.join(map(repr, OBSERVABLES))}"
         raise ValueError(msg)
     weights, path = Path(weights), Path(path)
+    check_folder(path)
+    if path.exists() and weights.exists() and path.samefile(weights):
+        msg = f"{path} is the file with the weights, which would be lost: give the ONNX file another name"
+        raise ValueError(msg)
     with telling_the_extra("keras"):
         import h5py  # noqa: F401 (to say at once that it is missing)
 
@@ -110,7 +117,11 @@ def import_keras(
     network, versions = read_keras(weights)
     model = paper_graph(network, constant).model(name or path.stem)
     run = session_of(model)
-    halo = measure_halo(lambda image: run(np.float32(constant) * image))
+    try:
+        halo = measure_halo(lambda image: run(np.float32(constant) * image))
+    except RuntimeError as error:
+        msg = f"{weights} is not usable: {error}"
+        raise ValueError(msg) from error
     if halo > network.reach:
         msg = f"{weights}: the measured halo is {halo} pixels, but the layers add up to {network.reach}"
         raise RuntimeError(msg)

@@ -55,6 +55,11 @@ def choices(model=None):
     return published_names(model) if isinstance(model, str) and model in PUBLISHED else (model,)
 
 
+def is_name(model):
+    """Return whether a model is the name of a shipped or published network, and not the path of a file."""
+    return isinstance(model, str) and model in (*_SHIPPED, *PUBLISHED, *published_names())
+
+
 def resolve(model):
     """Return the path of a network; a published one is fetched where it is not there.
 

@@ -7,7 +7,6 @@ the uncertainty of a Map out: do the same to `sigma_map`.
 
 import copy
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -90,10 +89,10 @@ def save_map(enhanced, path, *, overwrite=False):
         ``sunpy.map.Map(path)`` a list of the Map and its `sigma_map`, and
         ``astropy.nddata.CCDData.read(path)`` an image with its uncertainty.
     """
-    from ._files import write_map
+    from ._files import with_home, write_map
 
     check_map(enhanced=enhanced)
-    path = Path(path).expanduser()
+    path = with_home(path)
     if path.suffix.lower() not in _SUFFIXES:
         msg = f"the file's name is {path.name!r}, expected one that ends with .fits, .fit or .fts: only FITS is written"
         raise ValueError(msg)

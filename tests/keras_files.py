@@ -69,6 +69,30 @@ def keras_layers(state, *, first_number=1):
     return layers
 
 
+_CLASSES = {
+    "input": "InputLayer",
+    "gaussian_noise": "GaussianNoise",
+    "reflection_padding2d": "ReflectionPadding2D",
+    "conv2d": "Conv2D",
+    "batch_normalization": "BatchNormalization",
+    "activation": "Activation",
+    "add": "Add",
+    "up_sampling2d": "UpSampling2D",
+}
+
+
+def described(layers, **others):
+    """Return the description of a whole network; others are classes by the names of the layers they stand for."""
+    found = []
+    for name in layers:
+        kind = name.rpartition("_")[0]
+        kind = others.get(name, others.get(kind, _CLASSES.get(kind, kind)))
+        found.append(
+            {"class_name": kind, "config": {"name": name} | ({"activation": "relu"} if kind == "Activation" else {})}
+        )
+    return {"class_name": "Model", "config": {"layers": found}}
+
+
 def write_layers(path, layers, *, whole=False, config=None):
     """Write layers: weights alone, or the file of a whole network."""
     with h5py.File(path, "w") as file:
@@ -76,9 +100,7 @@ def write_layers(path, layers, *, whole=False, config=None):
         root.attrs["layer_names"] = [name.encode() for name in layers]
         root.attrs["backend"], root.attrs["keras_version"] = b"tensorflow", b"2.0.5"
         if whole:
-            file.attrs["model_config"] = json.dumps(
-                config or {"class_name": "Model", "config": {"layers": []}}
-            ).encode()
+            file.attrs["model_config"] = json.dumps(config or described(layers)).encode()
             file.create_group("optimizer_weights")
         for name, weights in layers.items():
             group = root.create_group(name)

@@ -18,7 +18,7 @@ from astropy.table import QTable
 
 import sunpy.map
 
-from sunpy_enhance import _cluster, _files, enhance_files, enhance_map, enhance_sequence
+from sunpy_enhance import _cluster, _figures, _files, enhance_files, enhance_map, enhance_sequence
 from sunpy_enhance._inputs import Source
 from sunpy_enhance._jobs import Job, attempt
 from sunpy_enhance.published import published_names
@@ -348,6 +348,36 @@ def test_a_link_of_another_name_is_another_input(inputs, out, model):
     assert statuses(table) == 2 * ["enhanced"]
 
 
+def test_a_name_may_begin_with_a_tilde(inputs, out, model, monkeypatch):
+    monkeypatch.chdir(inputs[0].parent)
+    inputs[0].rename("~draft.fits")
+    assert statuses(enhance_files(["~draft.fits", *inputs[1:]], out, model=model, **QUIET)) == 3 * ["enhanced"]
+
+
+def test_an_output_among_the_inputs_has_none_of_its_own(inputs, out, model):
+    done = enhance_files(inputs[:1], out, model=model, **QUIET)["output"][0]
+    table = enhance_files([done], out, model=model, **QUIET)
+    assert (statuses(table), list(table["output"])) == (["skipped"], [""])
+
+
+def test_a_file_called_like_a_network_is_not_taken_for_it(shipped, inputs, out, monkeypatch):
+    monkeypatch.chdir(inputs[0].parent)
+    Path("continuum").write_text("notes")
+    assert statuses(enhance_files(inputs, out, model="continuum", **QUIET)) == 3 * ["enhanced"]
+
+
+@pytest.mark.filterwarnings("ignore:Missing metadata for observation time")
+def test_a_map_whose_only_date_is_t_obs_is_called_by_it(out, model):
+    table = enhance_files(make_map(shape=SHAPE, **{"date-obs": None}), out, model=model, **QUIET)
+    assert list(table["input"]) == ["hmi_continuum_20110215_015920"]
+
+
+def test_colours_are_not_for_the_numbers_that_stand_for_no_measurement():
+    data = np.full(SHAPE, 1000, np.int32)
+    data[:5] = -(2**31)
+    assert _figures._range(_figures._measured(make_map("magnetogram", data=data, blank=-(2**31)))) == (-1000, 1000)
+
+
 def test_an_empty_name_is_not_the_current_folder(inputs, out, model, monkeypatch):
     monkeypatch.chdir(inputs[0].parent)
     table = enhance_files(["", inputs[0]], out, model=model, **QUIET)
@@ -482,8 +512,22 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_leftovers_of_others_are_kept(tmp_path):
     for name in (".x.fits.0123abcd.part", ".y.fits.0123abcd.part", ".x.fits.part", "x.fits"):
         (tmp_path / name).write_text("")
-    _files.discard_leftovers(tmp_path, {"x.fits"})
+    _files.discard_leftovers(tmp_path, {"x.fits"}, time.time() + 1)
     assert {path.name for path in tmp_path.iterdir()} == {".y.fits.0123abcd.part", ".x.fits.part", "x.fits"}
+
+
+def test_what_another_batch_is_writing_is_kept(inputs, out, model):
+    out.mkdir()
+    theirs, left = (out / f".{inputs[0].stem}_enhanced.fits.{name}.part" for name in ("0123abcd", "4567abcd"))
+    left.write_text("a killed process's")
+    os.utime(left, (0, 0))
+
+    def files():
+        theirs.write_text("begun after this batch")
+        yield inputs[0]
+
+    enhance_files(files(), out, model=model, **QUIET)
+    assert (theirs.exists(), left.exists()) == (True, False)
 
 
 def run_slowly(files, outdir, model, workers):
@@ -620,6 +664,7 @@ def test_a_killed_worker_is_replaced_and_its_files_done_again(client, tmp_path, 
     # Skipped is what a worker had written and could not report any more.
     assert set(statuses(table)) <= {"enhanced", "skipped"}
     assert list(table["input"]) == list(map(str, inputs))
+    enhance_files(inputs, out, model=model, **QUIET)  # what a killed worker has left is older than this batch
     check_outputs(inputs, out, model)
 
 

@@ -43,6 +43,8 @@ def test_unreadable(text, message):
         ("normalisation", "maximum"),
         ("normalisation", True),
         ("normalisation", -1.0),
+        ("normalisation", 1.0),  # of continuum
+        ("unit", "DN / s"),
         ("plate_scale", 0),
         ("plate_scale_tolerance", 1.0),
         ("mu_validated", 1.1),
@@ -86,6 +88,13 @@ def test_unreadable(text, message):
 def test_invariants(field, value):
     with pytest.raises(ValueError, match=field):
         dataclasses.replace(CARD, **{field: value})
+
+
+@pytest.mark.parametrize("changes", [{"unit": "kG", "normalisation": 1.0}, {"unit": "G"}])
+def test_fields_are_in_gauss_divided_by_a_constant(changes):
+    with pytest.raises(ValueError, match="unit is 'kG'|normalisation is 'quiet_sun'"):
+        dataclasses.replace(CARD, observable="magnetogram", **changes)
+    dataclasses.replace(CARD, observable="magnetogram", unit="G", normalisation=1000.0)
 
 
 def test_check_accepts_and_refuses():

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import granulation, hmi_header, make_map, small_disk
+from conftest import granulation, hmi_header, make_map, small_disk, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -308,6 +308,17 @@ def test_provenance(enhance, networks):
     assert sunpy_enhance.__version__ in text
     with pytest.raises(ValueError, match="enhanced already"):
         enhance(out)
+
+
+def test_names_that_fits_would_drop(tmp_path):
+    path = write_network(tmp_path / "network.onnx", name="mon\nréseau", version="bêta")
+    out = enhance_map(make_map("continuum"), model=path, device="cpu")
+    with warnings.catch_warnings(action="error"):
+        out.save(tmp_path / "out.fits")
+    again = sunpy.map.Map(tmp_path / "out.fits")
+    assert (again.meta["enhmodel"], again.meta["enhver"]) == ("mon reseau", "beta")
+    with pytest.raises(ValueError, match="enhanced already"):
+        enhance_map(again, model=path, device="cpu")
 
 
 @pytest.mark.parametrize("observable", ["continuum", "magnetogram"])

@@ -23,6 +23,13 @@ def test_halo_is_measured_however_far(distance):
     assert measure_halo(run) == distance
 
 
+def test_networks_without_a_halo():
+    with pytest.raises(RuntimeError, match="the same whatever its input"):
+        measure_halo(lambda image: np.ones([2 * length for length in image.shape], np.float32))
+    with pytest.raises(RuntimeError, match="not finite"):
+        measure_halo(lambda image: np.full([2 * length for length in image.shape], np.nan, np.float32))
+
+
 def test_halo_without_an_end():
     with pytest.raises(RuntimeError, match="reaches 128 pixels or farther"):
         measure_halo(lambda image: (image + image.mean()).repeat(2, 0).repeat(2, 1))

@@ -10,14 +10,14 @@ import pytest
 from conftest import make_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras_files import keras_layers, random_state, write_layers
+from keras_files import described, keras_layers, random_state, write_layers
 from paper_by_numpy import by_numpy
 
 from astropy.io import fits
 
 import sunpy.map
 
-from sunpy_enhance import enhance_map
+from sunpy_enhance import _onnx, enhance_map
 from sunpy_enhance._network import load_network
 from sunpy_enhance.cli import main
 from sunpy_enhance.demo import cutout_header
@@ -180,6 +180,74 @@ def test_whole_networks_with_other_settings(tmp_path, kind, config, message):
         import_keras(weights, tmp_path / "out.onnx", observable="continuum")
 
 
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"activation": "LeakyReLU"}, "has no LeakyReLU, as activation_1 is"),
+        ({"activation_2": "ELU"}, "has no ELU, as activation_2 is"),
+        ({"add_3": "Subtract"}, "has no Subtract, as add_3 is"),
+        ({"reflection_padding2d_4": "ZeroPadding2D"}, "has no ZeroPadding2D, as reflection_padding2d_4 is"),
+        ({"activation_1": "Add"}, "or in another order"),
+    ],
+)
+def test_whole_networks_of_other_layers(tmp_path, others, message):
+    layers = keras_layers(random_state())
+    weights = write_layers(tmp_path / "w.h5", layers, whole=True, config=described(layers, **others))
+    with pytest.raises(ValueError, match=f"w.h5.*{message}"):
+        import_keras(weights, tmp_path / "out.onnx", observable="continuum")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_whole_network_with_layers_of_relu(tmp_path):
+    layers = keras_layers(state := random_state())
+    weights = write_layers(tmp_path / "w.h5", layers, whole=True, config=described(layers, activation="ReLU"))
+    import_keras(weights, tmp_path / "out.onnx", observable="continuum")
+    image = image_of("continuum", (5, 4))
+    np.testing.assert_allclose(load_network(tmp_path / "out.onnx", "cpu")(image), by_numpy(state, image), atol=1e-5)
+
+
+def test_names_of_other_layers_are_told_by_weights_alone(tmp_path):
+    layers = {name.replace("activation", "leaky_re_lu"): layer for name, layer in keras_layers(random_state()).items()}
+    with pytest.raises(ValueError, match=r"w\.h5: .* no layer such as leaky_re_lu_1"):
+        import_keras(write_layers(tmp_path / "w.h5", layers), tmp_path / "out.onnx", observable="continuum")
+
+
+@pytest.mark.parametrize(("factor", "message"), [(0, "the same whatever its input"), (1e30, "that are not finite")])
+def test_weights_that_make_no_network(tmp_path, factor, message):
+    state = {key: values * np.float32(factor) ** (key == "fine.weight") for key, values in random_state().items()}
+    state["first.weight"] *= np.float32(factor)
+    weights = write_layers(tmp_path / "w.h5", keras_layers(state))
+    with pytest.raises(ValueError, match=rf"w\.h5 is not usable: .* {message}"):
+        import_keras(weights, tmp_path / "out.onnx", observable="continuum")
+    assert [path.name for path in tmp_path.iterdir()] == ["w.h5"]
+
+
+def test_weights_are_not_overwritten(tmp_path):
+    weights = write_layers(tmp_path / "w.h5", keras_layers(random_state()))
+    before = weights.read_bytes()
+    with pytest.raises(ValueError, match="which would be lost"):
+        import_keras(weights, tmp_path / "." / "w.h5", observable="continuum")
+    assert weights.read_bytes() == before
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none for out\.onnx"):
+        import_keras(weights, tmp_path / "none" / "out.onnx", observable="continuum")
+
+
+def test_two_may_write_the_same_file_at_once(tmp_path, monkeypatch):
+    weights = write_layers(tmp_path / "w.h5", keras_layers(random_state()))
+    real, other = _onnx.onnx.save, []
+
+    def save(model, path):
+        real(model, path)
+        if not other:
+            other.append(path)
+            import_keras(weights, tmp_path / "out.onnx", observable="continuum")
+
+    monkeypatch.setattr(_onnx.onnx, "save", save)
+    import_keras(weights, tmp_path / "out.onnx", observable="continuum")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.onnx", "w.h5"]
+    assert load_network(tmp_path / "out.onnx", "cpu").card.name == "out"
+
+
 def test_files_that_are_no_weights(tmp_path):
     out = tmp_path / "out.onnx"
     with pytest.raises(FileNotFoundError, match="none.hdf5 do not exist: check the path"):
@@ -233,7 +301,8 @@ def test_damaged_files_are_an_error_or_do_no_harm(tmp_path_factory, data):
 def test_names_that_are_no_text_are_an_error(tmp_path):
     path = write_layers(tmp_path / "w.hdf5", keras_layers(random_state(2, 1)), whole=True)
     content = path.read_bytes()
-    found = [match.start() for match in re.finditer(b"conv2d", content)]
+    # Those of the description of the whole network are not used.
+    found = [match.start() for match in re.finditer(b'(?<!")conv2d', content)]
     assert found
     for position in found:
         damaged = bytearray(content)

@@ -1,4 +1,7 @@
 import dataclasses
+import sys
+import threading
+import time
 import types
 import warnings
 
@@ -9,6 +12,7 @@ import pytest
 from conftest import make_map, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from sunpy.util.exceptions import SunpyUserWarning
 
@@ -157,6 +161,34 @@ def test_not_a_network(tmp_path):
         load_network(tmp_path / "named.onnx", "cpu")
 
 
+def test_weights_in_another_file(tmp_path):
+    """The SHA-256 would be that of any network of this architecture, and onnxruntime finds them in its folder alone."""
+    path = write_network(tmp_path / "network.onnx")
+    parted = tmp_path / "parted.onnx"
+    onnx.save(onnx.load(path), parted, save_as_external_data=True, location="parted.data", size_threshold=100)
+    with pytest.raises(ValueError, match="has weights in another file: write all into one"):
+        load_network(parted, "cpu")
+    onnx.save(onnx.load(parted), parted)  # as the message says
+    np.testing.assert_array_equal(
+        load_network(parted, "cpu")(image_of((9, 9))), load_network(path, "cpu")(image_of((9, 9)))
+    )
+
+
+@pytest.mark.parametrize("change", ["size", "precision"])
+def test_other_images_than_are_given(tmp_path, change):
+    model = onnx.load(write_network(tmp_path / "network.onnx"))
+    kind = model.graph.input[0].type.tensor_type
+    if change == "size":
+        kind.shape.dim[2].dim_value = kind.shape.dim[3].dim_value = 64
+    else:
+        kind.elem_type = TensorProto.FLOAT16
+        model.graph.node.insert(0, onnx.helper.make_node("Cast", ["image"], ["single"], to=TensorProto.FLOAT))
+        model.graph.node[1].input[0] = "single"
+    onnx.save(model, tmp_path / "network.onnx")
+    with pytest.raises(ValueError, match=r"has image of tensor\(float.*expected float32 of any size: export it again"):
+        load_network(tmp_path / "network.onnx", "cpu")
+
+
 def test_unknown_device(networks):
     with pytest.raises(ValueError, match="device is 'gpu', expected one of 'auto', 'cuda', 'cpu'"):
         load_network(networks["continuum"], "gpu")
@@ -171,6 +203,32 @@ def test_auto_without_cuda(networks, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
     with pytest.raises(RuntimeError, match="built without CUDA"):
         load_network(networks["continuum"], "cuda")
+
+
+def test_output_is_put_back_whatever_the_threads(monkeypatch):
+    first, second = threading.Event(), threading.Event()
+
+    def preload():  # the one that came first leaves first
+        if not first.is_set():
+            first.set()
+            second.wait(0.3)
+        else:
+            second.set()
+            time.sleep(0.2)
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload, raising=False)
+    monkeypatch.setattr(_session, "_loadable", lambda library: True)
+    before = sys.stdout, sys.stderr
+    threads = [threading.Thread(target=_session.cuda_obstacle) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        first.wait()
+    for thread in threads:
+        thread.join()
+    after = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = before
+    assert after == before
 
 
 @pytest.mark.parametrize("present", [[], ["libcuda.so.1", "nvcuda.dll"]])

@@ -176,7 +176,13 @@ def test_noise_about_zero_is_accepted():
     np.testing.assert_allclose(psf.center, (29.5, 23.5), atol=0.5)
 
 
+def test_centre_as_an_array():
+    assert MeasuredPSF(gaussian(), 0.25, np.array([29.0, 23.0])).center == (29, 23)
+
+
 def test_bad_scale_and_centre_are_refused():
+    with pytest.raises(ValueError, match="plate scale is 0.25 arcsec, expected a positive number"):
+        MeasuredPSF(gaussian(), 0.25 * u.arcsec)
     with pytest.raises(ValueError, match="plate scale is -1"):
         MeasuredPSF(gaussian(), -1)
     with pytest.raises(ValueError, match="centre is"):

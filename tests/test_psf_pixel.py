@@ -62,6 +62,15 @@ def test_encircled_energy_of_next_to_perfect_optics_is_that_of_a_square(pixel):
     assert encircled_energy(psf, radius * u.arcsec) == pytest.approx(np.pi * 0.4**2, abs=0.01)
 
 
+@pytest.mark.parametrize("pixel", [0.504, 2.0])
+def test_encircled_energy_of_a_pixel_alone_is_that_of_a_square(pixel):
+    psf = psf_from_card("delta", pixel=pixel)
+    # Where the circle is within the square, and where it has all of it.
+    radius = np.array([0.1, 0.4, 0.8, 3.0])
+    wanted = np.minimum(np.pi * radius**2, 1)
+    np.testing.assert_allclose(encircled_energy(psf, pixel * radius * u.arcsec), wanted, atol=1e-3)
+
+
 def test_encircled_energy_falls_by_the_pixel():
     radius = [0.3, 0.6, 1.2] * u.arcsec
     for optics in (WachterPSF(), YeoPSF()):

@@ -3,7 +3,7 @@ import pytest
 from conftest import write_network
 from test_network import write_network_with_sigma
 
-from sunpy_enhance._trimmed import without_borders, without_sigma
+from sunpy_enhance._trimmed import has_external_data, without_borders, without_sigma
 
 
 def test_only_what_sigma_needs_is_taken_out(tmp_path):
@@ -49,6 +49,7 @@ def test_widths_of_an_old_pad_are_kept(tmp_path):
 @pytest.mark.parametrize("file", [b"", b"nothing", b"\x3a", b"\x3a\x05abc", b"\x0a\xff", b"\x3a\x02\x62\x00"])
 def test_no_network(file):
     assert without_sigma(file) is file
+    assert not has_external_data(file)
 
 
 def test_truncated_file(tmp_path):

@@ -68,7 +68,8 @@ def tell(table):
     """Print what became of each file."""
     for row in table[table["status"] != "failed"]:  # of the others it was told when they failed
         residual = f", residual {row['residual']:.4g} {row['unit']}" if row["residual"] >= 0 else ""
-        print(f"{row['input']} -> {row['output']}: {row['message']}{residual}, {row['seconds'].value:.1f} s")
+        output = f" -> {row['output']}" if row["output"] else ""
+        print(f"{row['input']}{output}: {row['message']}{residual}, {row['seconds'].value:.1f} s")
     if len(table) > 1:
         counts = {status: (table["status"] == status).sum() for status in ("enhanced", "skipped", "failed")}
         print(", ".join(f"{count} {status}" for status, count in counts.items()))

@@ -27,6 +27,12 @@ def onto_one_grid(reference, enhanced):
     # Where the times differ, the Sun has turned.
     with propagate_with_solar_surface():
         x, y = (v.to_value(u.pix) for v in enhanced.world_to_pixel(reference.pixel_to_world(*pixels)))
+        if not np.isfinite(x + y).any():
+            msg = (
+                "no point of the reference's border is on the disk, where the Sun's rotation between the two times is "
+                "known: check the pointing in the reference's header, or cut a part out that is on the disk"
+            )
+            raise ValueError(msg)
         limits = [
             (max(int(np.floor(np.nanmin(v))), 0), min(int(np.ceil(np.nanmax(v))), n - 1))
             for v, n in zip((x, y), enhanced.data.shape[::-1], strict=True)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import astropy.units as u
+
 from sunpy_enhance._hmi import pixel_sides
 
 __all__ = ["benchmark_page", "check_page", "compare_page", "new_figure", "show"]
@@ -42,7 +44,7 @@ def check_page(found, figure=None):
     mosaic = figure.subplot_mosaic("ABC;DEF")
     inner = found.smap.data[found.used]
     if magnetic:
-        high = max(np.percentile(np.abs(inner), 99.5), 1)
+        high = max(np.percentile(np.abs(inner), 99.5), u.G.to(found.smap.unit))
         low = -high
     else:
         low, high = np.percentile(inner, [0.1, 99.9])
@@ -58,7 +60,7 @@ def check_page(found, figure=None):
     figure.colorbar(image, ax=mosaic["C"], label=unit, shrink=0.7)
 
     _draw_spectra(mosaic["D"], found)
-    _draw_distribution(mosaic["E"], found, residual)
+    _draw_distribution(mosaic["E"], found)
     mosaic["F"].axis("off")
     mosaic["F"].text(0, 1, str(found).replace(": residual", ":\nresidual"), va="top", family="monospace", fontsize=7)
     return figure
@@ -74,11 +76,8 @@ def _draw_spectra(axes, found):
     axes.legend(fontsize="small")
 
 
-def _draw_distribution(axes, found, residual):
-    values = residual[found.used]
-    if found.observable == "continuum":
-        # The quiet Sun's level differs over the frame: in units of it, as the noise is.
-        values = values / np.median(found.smap.data[found.used])
+def _draw_distribution(axes, found):
+    values = found.normalised[found.used]
     reach = np.clip(np.percentile(np.abs(values), 99.9) / found.noise, 6, 100)
     edges = np.linspace(-reach, reach, 121)
     axes.hist(values / found.noise, edges, density=True, histtype="stepfilled", alpha=0.5, label="residual")

@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_enhance._hmi import pixel_matrix
+from sunpy_enhance._hmi import date_of, pixel_matrix
 
 __all__ = ["check_frame"]
 
@@ -34,7 +34,7 @@ def _frame(smap, scale=1):
     frame = {
         "shape": (tuple(scale * n for n in smap.data.shape), None),
         "unit": (smap.unit, None),
-        "date": (smap.date.isot, None),
+        "date": (date_of(smap).isot, None),
     }
     for axis, (length, pixel) in enumerate(zip(sides / scale, smap.reference_pixel, strict=True), start=1):
         value = (smap.meta.get(f"crval{axis}", 0) * units[axis - 1]).to_value(u.arcsec)

@@ -28,6 +28,8 @@ class Check:
     residual : sunpy.map.GenericMap
         What HMI would have seen of the enhanced Map minus what it saw, in the Map's unit; NaN where there is nothing
         to compare.
+    normalised : numpy.ndarray
+        The same in units of the quiet Sun or in gauss, as the noise is.
     used : numpy.ndarray of bool
         Pixels that the figures are of.
     observable : {"continuum", "magnetogram"}
@@ -52,6 +54,7 @@ class Check:
     smap: object = dataclasses.field(repr=False)
     enhanced: object = dataclasses.field(repr=False)
     residual: object = dataclasses.field(repr=False)
+    normalised: np.ndarray = dataclasses.field(repr=False)
     used: np.ndarray = dataclasses.field(repr=False)
     observable: str
     model: str
@@ -131,7 +134,8 @@ def check(
         Standard deviation of the input's noise, in its unit, or dimensionless in units of the quiet Sun; default: that
         of the card.
     quiet_sun : number, numpy.ndarray or astropy.units.Quantity, optional
-        As given to `sunpy_enhance.enhance_map`.
+        As given to `sunpy_enhance.enhance_map`; default: the number that ``HISTORY`` says was given, or else what is
+        found from the Map.
     border : astropy.units.Quantity, optional
         Pixels closer than this (along an axis) to the frame's border, or to one that was not enhanced, are left out:
         unknown light comes in there. Within the default lies 96 % of the light of HMI's point spread function.
@@ -147,7 +151,8 @@ def check(
     ValueError
         Where the Maps are not of the same frame, nothing is left within the border or all is flagged, it is not known
         what made `enhanced`, or that has the name of a shipped network and is another one, the network is for another
-        observable, or the noise is not positive or in a unit of another kind.
+        observable, the noise is not positive or in a unit of another kind, or a level of the quiet Sun that was given
+        per pixel is not given again.
 
     Examples
     --------
@@ -162,6 +167,7 @@ def check(
     from sunpy_enhance._arguments import check_map, check_psf
     from sunpy_enhance._hmi import observable, pixel_sides, with_unit
     from sunpy_enhance._pixels import dilate
+    from sunpy_enhance._provenance import given_level
     from sunpy_enhance.optics import redegrade
     from sunpy_enhance.photometry import to_network
 
@@ -176,6 +182,7 @@ def check(
     name, card, left = _method(enhanced.meta, kind, model)
     card.check(smap)
     psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
+    quiet_sun = given_level(enhanced.meta) if quiet_sun is None else quiet_sun
     limb = enhanced.meta.get("enhlimb", "mask")
     _, calibration = to_network(smap, card, quiet_sun, limb)
     sigma = card.noise if noise is None else _in_network_unit(noise, smap, calibration)
@@ -203,6 +210,7 @@ def check(
         smap=smap,
         enhanced=enhanced,
         residual=residual_map,
+        normalised=residual,
         used=used,
         observable=kind,
         model=name,

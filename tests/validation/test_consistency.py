@@ -1,6 +1,7 @@
 """What the check of an enhanced Map finds, where what is wrong with it is known."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from conftest import QUIET, make_map, small_disk, smooth_noise
 import astropy.units as u
 
 import sunpy.map
-from sunpy.util.exceptions import SunpyUserWarning
+from sunpy.util.exceptions import SunpyMetadataWarning, SunpyUserWarning
 
 from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance.cli import main
@@ -26,6 +27,13 @@ def pair(observable, shape=(120, 130), *, error=0.0, noise=0.0, **keywords):
     smap = make_map(observable, data=seen.astype(np.float32), **keywords)
     enhanced = enhance_map(smap)
     return enhanced._new_instance(fine.astype(np.float32), enhanced.meta), smap
+
+
+def penumbra(shape=(120, 120), noise=50.0):
+    """Counts of a frame without any quiet Sun, whose level is 5e4, and what HMI sees of it."""
+    fine = (5e4 * (0.55 + 0.05 * smooth_noise(tuple(2 * n for n in shape), 5))).astype(np.float32)
+    seen = redegrade_image(fine, 0.252) + noise * np.random.default_rng(0).standard_normal(shape)
+    return fine, make_map(data=seen.astype(np.float32))
 
 
 @pytest.mark.parametrize("observable", ["noLimbDark", "magnetogram"])
@@ -181,6 +189,45 @@ def test_a_loss_of_both_polarities_is_no_bias_but_a_loss_of_strength():
     assert abs(strong["bias"]) < 0.5 * abs(strong["strength"])
     assert "strength [G]" in str(check(weaker, smap))
     assert "strength" not in check(*pair("noLimbDark")).regimes["all"]
+
+
+def test_a_level_that_was_given_is_that_of_the_check():
+    fine, smap = penumbra()
+    enhanced = enhance_map(smap, quiet_sun=5e4)
+    found = check(enhanced._new_instance(fine, enhanced.meta), smap)
+    assert found.chi_square == pytest.approx(1, abs=0.05)
+    assert found.regimes["quiet Sun"]["pixels"] == 0
+    enhanced = enhance_map(smap, quiet_sun=np.full(smap.data.shape, 5e4))
+    with pytest.raises(ValueError, match=r"of each pixel: give that again with quiet_sun="):
+        check(enhanced, smap)
+    check(enhanced, smap, quiet_sun=np.full(smap.data.shape, 5e4))
+
+
+def height(found):
+    """Return the largest density in the distribution of the residual over the noise."""
+    axes = next(one for one in found.plot().axes if one.get_xlabel() == "residual / noise")
+    return axes.patches[0].get_path().vertices[:, 1].max()
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("Gauss", 1), ("kG", 1e-3), ("mT", 0.1)])
+def test_the_distribution_of_a_field_in_any_unit_is_over_its_noise(unit, factor):
+    both = pair("magnetogram", noise=10.0)
+    both = [one._new_instance(factor * one.data, one.meta | {"bunit": unit}) for one in both]
+    assert height(check(*both)) == pytest.approx(0.4, abs=0.05)
+
+
+def test_the_distribution_of_a_frame_without_quiet_sun_is_over_its_noise():
+    fine, smap = penumbra()
+    enhanced = enhance_map(smap, quiet_sun=5e4)
+    assert height(check(enhanced._new_instance(fine, enhanced.meta), smap)) == pytest.approx(0.4, abs=0.05)
+
+
+def test_maps_whose_only_date_is_t_obs_are_of_one_frame():
+    smap = make_map("magnetogram", (60, 60), **{"date-obs": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SunpyMetadataWarning)  # DATE-OBS is missing
+        assert smap.date > smap.reference_date  # SunPy's is when it is asked for first
+        check(enhance_map(smap), smap)
 
 
 @pytest.mark.parametrize(

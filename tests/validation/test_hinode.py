@@ -268,6 +268,17 @@ def test_a_telescope_that_resolves_less_in_the_infrared_is_refused(truth, enhanc
         compare(enhanced, reference)
 
 
+@pytest.mark.filterwarnings("ignore:The conversion of these 2D")
+def test_a_border_off_the_disk_at_another_time_is_told(truth, enhanced):
+    away, later = {"crval1": 1000.0}, {"t_obs": "2011.02.15_02:04:54_TAI"}
+    reference = seen(truth, 0.5, 0.16, (150, 160))
+    reference, enhanced = (
+        sunpy.map.Map(one.data, {**one.meta, **away, **time}) for one, time in ((reference, later), (enhanced, {}))
+    )
+    with pytest.raises(ValueError, match="no point of the reference's border is on the disk"):
+        compare(enhanced, reference)
+
+
 def test_what_is_no_map_is_refused(enhanced):
     with pytest.raises(TypeError, match="enhanced is a ndarray, expected a sunpy Map"):
         compare(enhanced.data, enhanced)
