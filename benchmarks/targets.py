@@ -1,9 +1,12 @@
-"""What the networks have to reach, held against the table of accuracy."""
+"""What the networks have to reach, held against the tables of accuracy and uncertainty."""
 
 # Least gain over the better linear filter in dB of PSNR, by a word in the row's name; a bit more than none elsewhere.
 _GAINS = {"quiet": 0.3, "spot": 1.0}
 # The same for a field, as a part of the linear filter's RMS error.
 _FIELD_GAIN = 0.15
+# Percent of the errors within one and two sigma; the tolerance for each regime, and for a source not trained on.
+_COVERED = (68, 95)
+_REGIME, _UNTRAINED = 3, 5
 
 
 def check_targets(rows, frames, flats):
@@ -90,3 +93,36 @@ def _without_structure(flats):
         elif linear := [figures["noise_out"] for method, figures in methods.items() if "linear" in method]:
             most = min(linear)
             yield _told("noise out", name, f"<= {most:.3%} (linear)", f"{found:.3%}", found <= most)
+
+
+def check_coverage(coverage, untrained=()):
+    """Compare what sigma covers with the targets.
+
+    Parameters
+    ----------
+    coverage : dict
+        Name of a network to that of its card.
+    untrained : list of dict
+        The rows of ``benchmarks/untrained.py``.
+
+    Returns
+    -------
+    list of dict
+        As `check_targets` gives them, ``target`` being the network and ``found`` two numbers in percent.
+    """
+    told = []
+    for name, sources in coverage.items():
+        for regime, counted in sources["all"].items():
+            within = [100 * counted[f"within_{k}"] for k in (1, 2)]
+            told.append(_covered(name, "held out", regime, within, _REGIME))
+    for row in untrained:
+        within = [float(row[f"within {k} sigma, not trained on it [%]"]) for k in (1, 2)]
+        told.append(_covered(row["network"], "not trained on", row["truth"], within, _UNTRAINED))
+    return told
+
+
+def _covered(name, truth, row, within, tolerance):
+    met = all(abs(part - wanted) <= tolerance for part, wanted in zip(within, _COVERED, strict=True))
+    required = " / ".join(f"{wanted:g} ± {tolerance}" for wanted in _COVERED)
+    found = " / ".join(f"{part:.1f}" for part in within)
+    return {"truth": truth} | _told(name, row, required, found, met)

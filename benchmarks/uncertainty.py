@@ -3,15 +3,18 @@
 Run ``python benchmarks/uncertainty.py DATA [--models NAME|FILE ...] [--outdir docs/uncertainty]``.
 DATA is the folder of the recipes' files. Prints what is covered by one and two standard deviations, for each network
 that tells its error, each source and each regime; beside it the linear filter with the best constant for each regime.
-With ``--outdir`` it writes the table as CSV and the figures as PNG. A few minutes on one core.
+With ``--outdir`` it writes the table as CSV and the figures as PNG, and the targets with what the cards have, and what
+``untrained.csv`` in that folder has where ``benchmarks/untrained.py`` wrote it. A few minutes on one core.
 """
 
 import argparse
+import csv
 import importlib.resources
 from pathlib import Path
 
 import numpy as np
 from rows import print_rows, write_rows
+from targets import check_coverage
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
@@ -149,6 +152,19 @@ def towards_limb(card, path):
     figure.savefig(path, dpi=110)
 
 
+def targets(paths, outdir):
+    """Return the rows of the targets."""
+    untrained = outdir / "untrained.csv" if outdir else None
+    rows = []
+    if untrained and untrained.exists():
+        with untrained.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    told = check_coverage({name: load_network(path, "cpu").card.uncertainty["coverage"] for name, path in paths}, rows)
+    texts = ["network", "truth", "regime or source", "required within 1 / 2 sigma [%]", "found [%]", "met"]
+    keys = ("target", "truth", "row", "required", "found")
+    return [texts, *([*(one[key] for key in keys), "yes" if one["met"] else "NO"] for one in told)]
+
+
 def main():
     """Print the table, and write it and the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -179,6 +195,8 @@ def main():
                 load_network(models.get(observable) or next(iter(models.values())), "cpu").card,
                 options.outdir / f"{observable}-limb.png",
             )
+    table = targets([one for models in chosen.values() for one in models.items()], options.outdir)
+    print_rows(table, options.outdir / "targets.csv" if options.outdir else None)
 
 
 if __name__ == "__main__":

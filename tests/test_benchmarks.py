@@ -84,6 +84,21 @@ def test_the_default_is_held_against_the_paper_at_a_tenth_of_its_cost():
     assert list(met(check_targets(rows, [], [])).values()) == [True, False]
 
 
+def test_targets_of_what_is_covered_hold_for_one_and_two_sigma():
+    from targets import check_coverage
+
+    def card(first, second):
+        return {"tiny": {"all": {"all": {"pixels": 9, "within_1": first, "within_2": second}}, "a spot": {}}}
+
+    for parts, expected in (((0.7099, 0.9201), True), ((0.7101, 0.95), False), ((0.68, 0.9199), False)):
+        assert list(met(check_coverage(card(*parts))).values()) == [expected]
+    row = {"network": "tiny", "truth": "a spot"}
+    row |= {f"within {k} sigma, not trained on it [%]": value for k, value in ((1, "72.9"), (2, "90.1"))}
+    (told,) = check_coverage({}, [row])
+    assert (told["truth"], told["found"], told["met"]) == ("not trained on", "72.9 / 90.1", True)
+    assert not check_coverage({}, [row | {"within 1 sigma, not trained on it [%]": "73.1"}])[0]["met"]
+
+
 def test_targets_of_frames_and_of_flat_images():
     from targets import check_targets
 
