@@ -17,7 +17,10 @@ from ._hmi import PLATE_SCALE, SMALLEST
 __all__ = ["Request", "arriving"]
 
 # Series of native HMI images that can be enhanced. "nrt" is near real time.
-_SERIES = re.compile(r"hmi\.(?P<observable>ic|m)(?:_nolimbdark)?_(?P<cadence>45|720)s(?:_nrt)?", re.IGNORECASE)
+# Without limb darkening there is only Ic of 720 s: the VSO, asked for another, would give the series that is darkened.
+_SERIES = re.compile(
+    r"hmi\.(?P<observable>ic|m)(?:(?<=ic)_nolimbdark(?=_720))?_(?P<cadence>45|720)s(?:_nrt)?", re.IGNORECASE
+)
 
 # Arcsec from the centre of the disk to the border of HMI's images.
 _FARTHEST = 1032

@@ -73,7 +73,7 @@ def quiet_level(values, start=None):
     Notes
     -----
     The location that solves Tukey's biweight equation with a cut-off of 12 % of the level: the pixels of umbrae
-    and penumbrae have no weight at all, and one pixel moves the level by less than 0.06 over the number of quiet
+    and penumbrae have no weight at all, and one pixel more moves the level by at most 0.07 over the number of quiet
     pixels, whatever its value.
     """
     values = values[:: -(-values.size // SAMPLE)].astype(float)

@@ -96,6 +96,10 @@ def test_pieces_cover_the_period_once():
     [
         ({"series": "hmi.V_45s"}, "expected native continuum or magnetograms"),
         ({"series": "hmi.Ic_720s_dcon", "email": EMAIL}, "expected native continuum or magnetograms"),
+        # There are none: the VSO would give hmi.Ic_45s and hmi.M_45s for them.
+        ({"series": "hmi.Ic_noLimbDark_45s"}, "expected native continuum or magnetograms"),
+        ({"series": "hmi.M_noLimbDark_45s"}, "expected native continuum or magnetograms"),
+        ({"series": "hmi.M_noLimbDark_720s", "email": EMAIL}, "expected native continuum or magnetograms"),
         ({"minutes": -1}, "end after it begins"),
         ({"cadence": 10 * u.s}, "45.0 s of the series or more"),
         ({"series": "hmi.M_720s"}, "VSO has no series hmi.M_720s"),

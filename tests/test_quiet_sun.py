@@ -69,6 +69,14 @@ def test_one_pixel_does_not_matter():
         assert abs(quiet_level(hot) / before - 1) < limit
 
 
+@pytest.mark.parametrize("contrast", [0.038, 0.04])
+def test_one_pixel_more_moves_the_level_by_little_over_their_number(contrast):
+    values = 1 + contrast * np.random.default_rng(0).standard_normal(10_000)
+    before = quiet_level(values)
+    moved = [abs(quiet_level(np.append(values, value)) - before) for value in np.linspace(0.8, 1.2, 81)]
+    assert 0.06 < max(moved) * 10_001 < 0.07
+
+
 def disk_map(law, spots=(), **keywords):
     """Return values, mu and Disk of a whole disk with a limb-darkening law and granulation."""
     smap = make_map("continuum", (300, 300), **small_disk(), **keywords)

@@ -103,6 +103,9 @@ class _Rows:
         return self.shape[0]
 
     def __getitem__(self, indices):
+        indices = np.asarray(indices)
+        if indices.dtype == bool:  # one truth value for each
+            indices = np.flatnonzero(indices)
         return np.stack([self.dataset[index] for index in indices])
 
 

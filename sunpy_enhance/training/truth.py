@@ -99,7 +99,7 @@ def calibrate(image, observable, path, *, unit="", level=None):
     """
     parsed = u.Unit(unit or "", parse_strict="silent")
     magnetic = parsed.is_equivalent(u.G)
-    if observable == "magnetogram":
+    if observable == "magnetogram" or (observable is None and magnetic):
         if unit and not magnetic:
             msg = f"{path} is in {unit}, expected a unit of the magnetic field for a magnetogram: give its 'unit'"
             raise ValueError(msg)

@@ -42,9 +42,10 @@ class Function:
         several = isinstance(results[0], tuple)
         stacks = [np.stack(part) for part in (zip(*results, strict=True) if several else [results])]
         expected = tuple(2 * n for n in images.shape[1:])
-        if stacks[0].shape[1:] != expected:
-            msg = f"a method gives an image of shape {stacks[0].shape[1:]}, expected {expected}, twice the input"
-            raise ValueError(msg)
+        for name, stack in zip(("an image", "a standard deviation"), stacks, strict=False):
+            if stack.shape[1:] != expected:
+                msg = f"a method gives {name} of shape {stack.shape[1:]}, expected {expected}, twice the input"
+                raise ValueError(msg)
         stacks = [crop(stack, 2 * self.halo) for stack in stacks]
         return tuple(stacks) if several else stacks[0]
 

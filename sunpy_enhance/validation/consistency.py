@@ -185,7 +185,7 @@ def check(
     quiet_sun = given_level(enhanced.meta) if quiet_sun is None else quiet_sun
     limb = enhanced.meta.get("enhlimb", "mask")
     _, calibration = to_network(smap, card, quiet_sun, limb)
-    sigma = card.noise if noise is None else _in_network_unit(noise, smap, calibration)
+    sigma = float(card.noise if noise is None else _in_network_unit(noise, smap, calibration))
     again = redegrade(enhanced, psf=psf, target=target)
 
     data = calibration.data
@@ -214,7 +214,7 @@ def check(
         used=used,
         observable=kind,
         model=name,
-        noise=float(sigma),
+        noise=sigma,
         regimes=residual_by_regime(before, residual, used, kind, sigma),
         levels=levels(smap, before, after, valid, kind),
         spectra=spectra(before, after, residual, used, card.plate_scale),

@@ -69,7 +69,7 @@ class Scenes:
             "turn": recipe["patches"]["turn"] and recipe.round,
         }
         files = recipe.table.get("files", []) if directory is not None else []
-        self.files = [(entry, *read_truth(directory, entry)) for entry in files]
+        self.files = [(entry, *read_truth(directory, entry, observable=recipe["observable"])) for entry in files]
         self.kinds = [entry["kind"] for entry in recipe.table.get("synthetic", [])]
 
     def _sun(self, kind, seed, **options):

@@ -4,7 +4,7 @@ import numpy as np
 
 from sunpy_enhance.optics import redegrade_image
 
-__all__ = ["POWER_BANDS", "Bicubic", "evaluate", "score"]
+__all__ = ["POWER_BANDS", "Bicubic", "evaluate", "score", "structural_similarity"]
 
 # Cycles per arcsec: supergranules and granules; what HMI's 14 cm still pass well; up to and beyond their limit of
 # 1.1, where all is the work of the network.
@@ -79,14 +79,14 @@ def score(restored, truth, plate_scale):
     ImportError
         Where scikit-image is not installed.
     """
-    structural_similarity = _structural_similarity()
+    measure = structural_similarity()
     if restored.shape != truth.shape or truth.ndim != 3 or min(truth.shape[1:]) < 11:
         msg = f"shapes are {restored.shape} and {truth.shape}, expected the same (n, y, x) of at least 11x11 pixels"
         raise ValueError(msg)
     restored, truth = restored.astype(float), truth.astype(float)
     error = restored - truth
     rms, peak, unsigned = np.sqrt(np.mean(error**2)), truth.max() - truth.min(), np.abs(truth).sum()
-    similarity = structural_similarity(
+    similarity = measure(
         restored, truth, channel_axis=0, data_range=peak, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     result = {
@@ -105,16 +105,27 @@ def score(restored, truth, plate_scale):
     return {key: float(value) for key, value in result.items()}
 
 
-def _structural_similarity():
+def structural_similarity():
+    """Return scikit-image's function.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ImportError
+        Where it is not installed.
+    """
     try:
-        from skimage.metrics import structural_similarity
+        from skimage import metrics
     except ImportError as error:
         msg = "scikit-image is not installed: pip install 'sunpy_enhance[benchmark]'"
         raise ImportError(msg) from error
-    return structural_similarity
+    return metrics.structural_similarity
 
 
-def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_scale=0.504):
+def evaluate(methods, patches, noise, *, seed=0, frame=None, psf=None, target=None, plate_scale=0.504):
     """Return the figures of restorations, source by source.
 
     Parameters
@@ -127,6 +138,9 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
     noise : float
         Standard deviation of the noise that is added to the inputs, the same for every method.
     seed : int
+    frame : int, optional
+        Input pixels around a patch whose noise is drawn at once. Then neither that noise nor the noise beyond depends
+        on how wide the halo of the patches is; default: that halo.
     psf, target : PSF, optional
         That the inputs and the targets were made with; default: those of `sunpy_enhance.optics.redegrade_image`.
     plate_scale : float
@@ -161,8 +175,7 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
                 "make them with a larger halo"
             )
             raise ValueError(msg)
-    rng = np.random.default_rng([seed, 2])
-    noises = rng.normal(0, noise, patches.inputs.shape).astype(np.float32)
+    noises = _noises(patches, noise, seed, patches.halo if frame is None else frame)
     sources = np.array(patches.sources)
     result = {}
     for source in sorted(set(patches.sources)):
@@ -188,6 +201,21 @@ def evaluate(methods, patches, noise, *, seed=0, psf=None, target=None, plate_sc
                 figures |= {f"coverage_{n}": float(np.mean(np.abs(error) <= n * sigma)) for n in (1, 2)}
             result[source][name] = figures
     return result
+
+
+def _noises(patches, noise, seed, frame):
+    """Return the noise of the inputs: of the patches and a frame at once, then ring by ring, each of its own seed."""
+    number, size = len(patches), patches.inputs.shape[1] - 2 * patches.halo
+
+    def draw(halo, *stream):
+        return np.random.default_rng([seed, *stream]).normal(0, noise, (number, *2 * [size + 2 * halo]))
+
+    noises = crop(draw(frame, 2), max(frame - patches.halo, 0))
+    for halo in range(frame + 1, patches.halo + 1):
+        wider = draw(halo, 4, halo)
+        wider[:, 1:-1, 1:-1] = noises
+        noises = wider
+    return noises.astype(np.float32)
 
 
 def _seen(images, plate_scale, psf, target):

@@ -99,6 +99,8 @@ def test_units_of_images(tmp_path):
     (field,), _ = read_truth(tmp_path, base | {"file": "field.fits"}, observable="magnetogram")
     np.testing.assert_allclose(field.image, 1000 * (image - 1), atol=1e-9)
     assert (truth.unit, field.unit) == ("", "G")
+    (same,), _ = read_truth(tmp_path, base | {"file": "field.fits"})  # whose unit tells what it is of
+    np.testing.assert_array_equal(same.image, field.image)
     with pytest.raises(ValueError, match=r"image\.npy has a mean of .*e\+04, expected the quiet Sun to be 1: give its"):
         read_truth(tmp_path, base | {"file": "image.npy"}, observable="continuum")
     with pytest.raises(ValueError, match=r"field\.fits is in T, expected an intensity"):

@@ -45,6 +45,7 @@ def test_what_is_written_is_what_is_made_in_memory(recipe, path):
         some = np.array([5, 0, 3])
         np.testing.assert_array_equal(lazy.inputs[some], train.inputs[some])
         np.testing.assert_array_equal(lazy.targets[some], train.targets[some])
+        np.testing.assert_array_equal(lazy.select(np.arange(6) > 2).inputs, train.inputs[3:])
         np.testing.assert_array_equal(in_memory.inputs, held_out.inputs)
         np.testing.assert_array_equal(in_memory.targets, held_out.targets)
         assert in_memory.sources == held_out.sources

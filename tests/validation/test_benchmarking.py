@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +53,61 @@ def test_the_same_seed_gives_the_same_table():
     assert {row["truth"] for row in one.rows} == {"held out"}
 
 
+def test_what_is_missing_is_told_before_anything_is_made(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setattr(scenes, "synthetic_truth", None)
+    with pytest.raises(ImportError, match=r"pip install 'sunpy_enhance\[benchmark\]'"):
+        benchmark(["continuum-linear"])
+
+
+def test_noise_is_the_same_whatever_else_is_compared():
+    def with_halo(halo):
+        def restore(image):
+            return double(image)
+
+        restore.halo = halo
+        return restore
+
+    one, other = (
+        benchmark({"nearest": with_halo(2), "more": with_halo(halo)}, observable="magnetogram", patches=2, other=False)
+        for halo in (2, 35)
+    )
+    for method in ("nearest", "more", "magnetogram-linear", "bicubic"):
+        (a, *_), (b, *_) = ([row for row in found.rows if row["method"] == method] for found in (one, other))
+        figures = ("rms", "bias", "residual")
+        assert [a[key] for key in figures] == pytest.approx([b[key] for key in figures], rel=1e-6)
+
+
+def test_noise_beyond_the_frame_does_not_depend_on_the_halo():
+    patches = [
+        dataset.Patches(np.zeros((2, 16 + 2 * n, 16 + 2 * n)), np.zeros((2, 32, 32)), 2 * [""]) for n in (3, 5, 9)
+    ]
+    small, medium, large = (scores._noises(one, 10.0, 1, 4) for one in patches)
+    np.testing.assert_array_equal(scores.crop(large, 4), medium)
+    np.testing.assert_array_equal(scores.crop(medium, 2), small)
+    assert large.std() == pytest.approx(10, rel=0.1)
+
+
+def test_numbers_of_numpy_are_written_as_well(tmp_path):
+    benchmark(["continuum-linear"], patches=np.int64(1), seed=np.int64(1), other=np.False_).write(tmp_path)
+    settings = json.loads((tmp_path / "benchmark.json").read_text())["settings"]
+    assert settings == {"patches": 1, "seed": 1, "data": False, "other": False}
+
+
+def test_pairs_and_fields_in_other_units_are_truth_as_well(tmp_path):
+    field = 1e-4 * 300 * smooth_noise((300, 300), 3)
+    np.save(tmp_path / "field.npy", field)
+    np.save(tmp_path / "intensity.npy", 1 + 0.1 * smooth_noise((300, 300), 3))
+    text = 'plate_scale = 0.1\n[continuum]\nfile = "intensity.npy"\n[magnetogram]\nfile = "field.npy"\nunit = "T"\n'
+    (tmp_path / "pair.toml").write_text(text)
+    entry = {"held_out": 1.0, "scenes": 1, "patches": 1, "test_patches": 1}
+    alone = entry | {"file": "field.npy", "unit": "T", "plate_scale": 0.1, "periodic": True}
+    for files in (entry | {"file": "pair.toml"}, alone):
+        recipe = read_recipe("magnetogram", changes={"files": [files], "synthetic": []})
+        case = scenes.Scenes(recipe, tmp_path, number=2, halo=4, seed=1).held_out()
+        assert 50 < case.patches.targets.std() < 300
+
+
 def test_held_out_scenes_have_seeds_that_no_training_takes(monkeypatch):
     seeds = []
     original = scenes.synthetic_truth
@@ -97,6 +153,10 @@ def test_a_function_with_a_halo_sees_no_more():
     assert _methods.Function(restore)(images).shape == (2, 32, 40)
     with pytest.raises(ValueError, match=r"shape \(24, 28\), expected \(48, 56\)"):
         _methods.Function(lambda image: image)(images)
+    for sigma, shape in ((lambda image: image, r"\(24, 28\)"), (lambda image: 0.1, r"\(\)")):
+        method = _methods.Function(lambda image, sigma=sigma: (double(image), sigma(image)))
+        with pytest.raises(ValueError, match=rf"a standard deviation of shape {shape}, expected \(48, 56\)"):
+            method(images)
 
 
 def test_bicubic_keeps_a_parabola():

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import QUIET, make_map, small_disk, smooth_noise
+from conftest import QUIET, granulation, make_map, small_disk, smooth_noise
 
 import astropy.units as u
 
@@ -14,7 +14,7 @@ from sunpy.util.exceptions import SunpyMetadataWarning, SunpyUserWarning
 
 from sunpy_enhance import enhance_map, richardson_lucy
 from sunpy_enhance.cli import main
-from sunpy_enhance.optics import AiryPSF, WachterPSF, redegrade_image
+from sunpy_enhance.optics import AiryPSF, WachterPSF, redegrade, redegrade_image
 from sunpy_enhance.validation import bicubic, check
 
 
@@ -201,6 +201,20 @@ def test_a_level_that_was_given_is_that_of_the_check():
     with pytest.raises(ValueError, match=r"of each pixel: give that again with quiet_sun="):
         check(enhanced, smap)
     check(enhanced, smap, quiet_sun=np.full(smap.data.shape, 5e4))
+
+
+@pytest.mark.parametrize("given", [4.6e4, np.full((120, 120), 4.6e4)])
+@pytest.mark.parametrize("again", [enhance_map, bicubic])
+def test_a_level_of_an_enhancement_that_was_undone_is_none_of_this_one(given, again):
+    seen = redegrade(enhance_map(make_map("continuum", data=5e4 * granulation((120, 120))), quiet_sun=given))
+    found = check(again(seen), seen)
+    assert found.levels["mean"]["before"] == pytest.approx(1, abs=0.01)
+
+
+def test_noise_of_single_precision_makes_figures_for_json():
+    both = pair("magnetogram", noise=10.0)
+    found, expected = (check(*both, noise=u.Quantity(kind(10), "G")) for kind in (np.float32, float))
+    assert json.dumps(found.to_dict()) == json.dumps(expected.to_dict())
 
 
 def height(found):
