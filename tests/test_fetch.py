@@ -300,7 +300,7 @@ def test_nothing_found_and_nothing_answered(server, tmp_path, capsys, monkeypatc
     assert main(command(tmp_path, "--email", EMAIL)) == 1
     assert "nothing was found of hmi.Ic_45s" in capsys.readouterr().out
     monkeypatch.setattr(server, "address", lambda query: {"status": 4})
-    monkeypatch.setattr(server, "series_struct", lambda query: {"status": 1, "error": "the database is down"})
+    monkeypatch.setattr(server, "rs_list", lambda query: {"status": 1, "error": "the database is down"})
     assert main(command(tmp_path, "--email", EMAIL)) == 1
     assert "the JSOC did not give the data" in capsys.readouterr().err
 

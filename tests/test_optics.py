@@ -221,6 +221,6 @@ def test_redegrading_undoes_the_whole_header():
 
 def test_a_plot_of_the_redegraded_map_changes_no_other():
     enhanced = enhance_map(make_map("magnetogram"))
-    before = enhanced.plot_settings["norm"].vmax
-    redegrade(enhanced).plot_settings["norm"].vmax = 1.5 * before
-    assert enhanced.plot_settings["norm"].vmax == before
+    enhanced.plot_settings["norm"].vmax = 1000.0
+    redegrade(enhanced).plot_settings["norm"].vmax = 1500.0
+    assert enhanced.plot_settings["norm"].vmax == 1000

@@ -225,6 +225,7 @@ def test_the_paper_is_followed():
 
 
 def test_what_may_be_turned_depends_on_the_psf(own, monkeypatch):
+    pytest.importorskip("torch", reason="networks need PyTorch")
     recipe = read_recipe(own)
     assert recipe.sampling()["turn"]
     monkeypatch.setattr(WachterPSF, "round", False, raising=False)
