@@ -216,6 +216,7 @@ def _fetch(request, piece, folder, progress):
         return Background(progress=progress, overwrite=True, **connections)
 
     found = Fido.search(*request.query(*piece))
+    _check_errors(found)
     if request.email is None:
         found = [_of_series(table) for table in found]
     # A download that was cut off must not be taken for a file.
@@ -226,6 +227,15 @@ def _fetch(request, piece, folder, progress):
     arrived = type(results)(errors=results.errors, urls=results.urls)
     arrived.data = [str(Path(path).replace(folder / Path(path).name)) for path in results]
     return arrived
+
+
+def _check_errors(found):
+    """Raise what went wrong in a search: SunPy 8 gives an empty table, as if there were no data."""
+    for table in found:
+        errors = getattr(table, "errors", [])
+        errors = errors if isinstance(errors, list) else [errors]
+        if errors and not len(table):
+            raise RuntimeError("; ".join(map(str, errors)))
 
 
 def _of_series(table):

@@ -17,7 +17,7 @@ from astropy.time import Time
 
 import sunpy.map
 
-from sunpy_enhance._fetch import Request, arriving
+from sunpy_enhance._fetch import Request, _check_errors, arriving
 from sunpy_enhance._pieces import Record
 from sunpy_enhance.cli import main
 
@@ -303,6 +303,18 @@ def test_nothing_found_and_nothing_answered(server, tmp_path, capsys, monkeypatc
     monkeypatch.setattr(server, "rs_list", lambda query: {"status": 1, "error": "the database is down"})
     assert main(command(tmp_path, "--email", EMAIL)) == 1
     assert "the JSOC did not give the data" in capsys.readouterr().err
+
+
+def test_a_search_that_failed_is_no_search_that_found_nothing():
+    class Found(list):
+        def __init__(self, errors, rows=()):
+            super().__init__(rows)
+            self.errors = errors
+
+    _check_errors([[], Found([]), Found([OSError("of another provider")], rows=[1])])
+    for errors, said in ((OSError("down"), "^down$"), ([OSError("one"), OSError("two")], "^one; two$")):
+        with pytest.raises(RuntimeError, match=said):
+            _check_errors([Found(errors)])
 
 
 class Node(dict):
