@@ -95,7 +95,8 @@ def read_truth(directory, entry, *, observable=None):
     What is held out:
 
     ``held_out``
-        Fraction of the axis, at its end if positive, at its beginning if negative; by default nothing, 1.0 for all.
+        Fraction of the axis, at its end if positive, at its beginning if negative; by default nothing, 1.0 for all but
+        the gap that parts it from what is trained on.
     ``axis``
         0 (y, the default) or 1 (x) of every image, or "time": whole snapshots, in the order of the numbers in their
         names.
