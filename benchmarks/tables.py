@@ -2,6 +2,7 @@
 
 import json
 
+import targets
 from rows import print_rows, write_rows
 
 from sunpy_enhance.validation._tables import cells, columns
@@ -64,9 +65,7 @@ def as_text(tables):
                 heading,
                 *([*(row[key] for key in own), *cells(row, wanted)] for row in rows),
             ]
-    keys = ("target", "truth", "row", "required", "found")
-    told = [[*(row[key] for key in keys), "yes" if row["met"] else "NO"] for row in tables["targets"]]
-    shown["targets"] = [[*keys, "met"], *told]
+    shown["targets"] = targets.as_text(tables["targets"])
     return shown
 
 

@@ -7,6 +7,8 @@ _FIELD_GAIN = 0.15
 # Percent of the errors within one and two sigma; the tolerance for each regime, and for a source not trained on.
 _COVERED = (68, 95)
 _REGIME, _UNTRAINED = 3, 5
+# What is shown of a target.
+_KEYS = ("target", "truth", "row", "required", "found")
 
 
 def check_targets(rows, frames, flats):
@@ -29,6 +31,11 @@ def check_targets(rows, frames, flats):
     truth = {row["row"]: row["truth"] for row in rows}
     told = [*_against_references(rows), *_on_the_real_frame(frames), *_without_structure(flats)]
     return [{"target": one["target"], "truth": truth.get(one["row"], "")} | one for one in told]
+
+
+def as_text(told, headings=_KEYS):
+    """Return the rows of a table of targets, the headings first."""
+    return [[*headings, "met"], *([*(one[key] for key in _KEYS), "yes" if one["met"] else "NO"] for one in told)]
 
 
 def _told(target, row, required, found, met):

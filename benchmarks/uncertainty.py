@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from rows import print_rows, write_rows
-from targets import check_coverage
+from targets import as_text, check_coverage
 
 from sunpy_enhance import available_models
 from sunpy_enhance._network import load_network
@@ -160,9 +160,7 @@ def targets(paths, outdir):
         with untrained.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
     told = check_coverage({name: load_network(path, "cpu").card.uncertainty["coverage"] for name, path in paths}, rows)
-    texts = ["network", "truth", "regime or source", "required within 1 / 2 sigma [%]", "found [%]", "met"]
-    keys = ("target", "truth", "row", "required", "found")
-    return [texts, *([*(one[key] for key in keys), "yes" if one["met"] else "NO"] for one in told)]
+    return as_text(told, ["network", "truth", "regime or source", "required within 1 / 2 sigma [%]", "found [%]"])
 
 
 def main():

@@ -4,11 +4,11 @@ import importlib.metadata
 import re
 import unicodedata
 
-__all__ = ["given_level", "history_of", "keywords_of", "versions"]
+__all__ = ["UNDONE", "given_level", "history_of", "keywords_of", "versions"]
 
 _GIVEN = re.compile(r"sunpy_enhance: quiet Sun (\S+) \(given( per pixel)?\)")
 # What `sunpy_enhance.optics.redegrade` writes: what stands before it is of an enhancement that has been undone.
-_UNDONE = "sunpy_enhance: degraded again to the resolution of HMI"
+UNDONE = "sunpy_enhance: degraded again to the resolution of HMI"
 
 
 def keywords_of(network, limb):
@@ -41,7 +41,7 @@ def history_of(network, limb, calibration):
 
 def given_level(meta):
     """Return the quiet-Sun level that was given, as `history_of` wrote it, or None where it was found."""
-    found = _GIVEN.search(str(meta.get("history") or "").rpartition(_UNDONE)[2])
+    found = _GIVEN.search(str(meta.get("history") or "").rpartition(UNDONE)[2])
     if found and found[2]:
         msg = "the Map was enhanced with a quiet-Sun level of each pixel: give that again with quiet_sun="
         raise ValueError(msg)

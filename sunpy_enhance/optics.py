@@ -14,6 +14,7 @@ import astropy.units as u
 from ._arguments import check_map, check_psf
 from ._hmi import PLATE_SCALE, check_plate_scale, pixel_sides
 from ._metadata import rescale
+from ._provenance import UNDONE
 from ._psf import AiryPSF, DeltaPSF, WachterPSF
 from ._psf_card import psf_from_card
 from ._psf_couvidat import CouvidatPSF
@@ -220,7 +221,7 @@ def redegrade(enhanced_map, *, psf=None, target=None):
     for key in [key for key in meta if key.startswith("enh")]:
         del meta[key]
     meta["naxis1"], meta["naxis2"] = native.shape[1], native.shape[0]
-    told = [meta.get("history"), "sunpy_enhance: degraded again to the resolution of HMI"]
+    told = [meta.get("history"), UNDONE]
     meta["history"] = "\n".join(filter(None, told))
     # The norm is an object: a plot of one Map must not change the other.
     return enhanced_map._new_instance(native, meta, plot_settings=copy.deepcopy(enhanced_map.plot_settings))
