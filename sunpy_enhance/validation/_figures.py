@@ -38,6 +38,8 @@ def show(axes, data, *, low, high, cmap="gray", title=""):
 
 def check_page(found, figure=None):
     """Draw a `~sunpy_enhance.validation.Check`: both images, the residual, spectra and figures."""
+    from matplotlib.transforms import blended_transform_factory
+
     magnetic = found.observable == "magnetogram"
     unit = str(found.smap.unit or "") if found.smap.unit is not None else ""
     figure = figure or new_figure((12, 8))
@@ -62,7 +64,11 @@ def check_page(found, figure=None):
     _draw_spectra(mosaic["D"], found)
     _draw_distribution(mosaic["E"], found)
     mosaic["F"].axis("off")
-    mosaic["F"].text(0, 1, str(found).replace(": residual", ":\nresidual"), va="top", family="monospace", fontsize=7)
+    text = str(found).replace(": residual", ":\nresidual")
+    # At the page's right, and not in the layout: a long line would make the other panels narrow.
+    place = {"transform": blended_transform_factory(figure.transSubfigure, mosaic["F"].transAxes), "ha": "right"}
+    style = {"family": "monospace", "fontsize": 6.8, "multialignment": "left"}
+    mosaic["F"].text(0.99, 1, text, va="top", in_layout=False, **place, **style)
     return figure
 
 
