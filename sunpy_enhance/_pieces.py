@@ -32,9 +32,13 @@ class Record:
         self.path = Path(path)
         self.task = {key: None if value is None else str(value) for key, value in task.items()}
         self.table = QTable()
-        if not self.path.exists():
+        if not self.path.exists() or not self.path.stat().st_size:
             return
-        table = QTable.read(self.path, format="ascii.ecsv")
+        try:
+            table = QTable.read(self.path, format="ascii.ecsv")
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"{self.path} cannot be read ({error}): give another --table, or delete it"
+            raise ValueError(msg) from error
         found = table.meta.get("task") or {}
         other = {key: found.get(key) for key, value in self.task.items() if found.get(key) != value}
         if not other:

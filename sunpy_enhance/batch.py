@@ -201,9 +201,9 @@ def _check_quiet_sun(given):
 
 def _everywhere(model):
     """Return a model's name, or its path as workers with other working directories find it."""
-    if model is None or is_name(model) or not Path(model).expanduser().is_file():
+    if model is None or is_name(model) or not with_home(model).is_file():
         return model
-    return Path(model).expanduser().absolute()
+    return with_home(model).absolute()
 
 
 def _jobs(found, outdir, template, outputs):

@@ -4,6 +4,7 @@ import importlib.resources
 import os
 import pathlib
 
+from ._files import with_home
 from .card import OBSERVABLES
 from .published import PUBLISHED, fetch_network, published_names
 
@@ -96,7 +97,7 @@ def resolve(model):
         path = pathlib.Path(str(_FOLDER / f"{model}.onnx"))
         advice = "install sunpy_enhance again"
     else:
-        path = pathlib.Path(model).expanduser()
+        path = with_home(model)
         advice = "check the path"
         if isinstance(model, str) and path.suffix != ".onnx" and not path.is_file():
             msg = f"there is no model {model!r}: choose one of {names}, or give the path of an .onnx file"

@@ -2,10 +2,10 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 from ._download import download, git_blob
 from ._extras import telling_the_extra
+from ._files import with_home
 from .card import SCHEMA
 from .keras import MU_OF_THE_PAPER, import_keras
 
@@ -75,10 +75,10 @@ def network_folder():
     import sunpy
 
     if own := os.environ.get("SUNPY_ENHANCE_MODELS"):
-        return Path(own).expanduser()
+        return with_home(own)
     # As sunpy.util.config has it, which would make the folder at once.
     downloads = os.environ.get("SUNPY_DOWNLOADDIR") or sunpy.config.get("downloads", "download_dir")
-    return Path(downloads).expanduser() / "sunpy_enhance"
+    return with_home(downloads) / "sunpy_enhance"
 
 
 def network_path(name):
@@ -160,7 +160,7 @@ def _weights(name, published, observable, source):
     file, blob = published.files[observable]
     kept = network_folder() / file
     if source is not None and "://" not in str(source):
-        kept = Path(source).expanduser() / file
+        kept = with_home(source) / file
         if not kept.is_file():
             msg = f"{kept} does not exist: --from names a folder with {file}"
             raise FileNotFoundError(msg)

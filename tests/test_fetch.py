@@ -232,6 +232,16 @@ def command(tmp_path, *more, minutes=4.5):
     return ["fetch", *times, "--outdir", out, "--piece", "4", "--no-pictures", *more]
 
 
+@pytest.mark.parametrize("text", ["# %ECSV 1.0\n", "# %ECSV 1.0\n# ---\n# datatype: 3\n", "# %ECSV 1.0\n# {\n"])
+def test_damaged_record_is_named(tmp_path, text):
+    path = tmp_path / "record.ecsv"
+    path.write_text("")
+    assert not len(Record(path, {}).table)
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"record.ecsv cannot be read .*: give another --table, or delete it"):
+        Record(path, {})
+
+
 def test_jsoc_from_search_to_table(server, shipped, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(command(tmp_path, "--email", EMAIL, "--cutout", "0", "0", "20", "20")) == 0

@@ -44,6 +44,9 @@ def test_resolve(shipped, tmp_path, monkeypatch):
     odd = tmp_path / "without_suffix"
     path.rename(odd)
     assert resolve(str(odd)) == resolve(odd) == odd
+    monkeypatch.chdir(tmp_path)
+    odd.rename("~nobody is called so.onnx")
+    assert resolve("~nobody is called so.onnx").is_file()
 
 
 def test_resolve_refuses(shipped, tmp_path):
