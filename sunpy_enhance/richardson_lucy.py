@@ -181,12 +181,12 @@ def _filled(data, bad, smap):
     image = data.astype(np.float32)
     if bad.any():
         on_disk = Disk.of(smap).mu() > 0
-        image[bad & ~on_disk] = 0
-        gaps = bad & on_disk
         if (bad | ~on_disk).all():
             msg = "the Map has no valid pixel on the solar disk: there is nothing to deconvolve"
             raise ValueError(msg)
-        fill(image, gaps, int(np.hypot(*image.shape)))
+        # The sky's zeros come last: a gap at the limb would be filled with them.
+        fill(image, bad, 0, bad & on_disk)
+        image[bad & ~on_disk] = 0
     return image
 
 

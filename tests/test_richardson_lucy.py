@@ -93,6 +93,19 @@ def test_gaps_come_back_and_the_sky_stays_dark():
     assert np.nanmax(result.data) < 1.6e5
 
 
+def test_a_gap_at_the_limb_is_not_filled_with_the_sky():
+    data = np.full((96, 96), 5e4, np.float32)
+    rows, columns = np.indices(data.shape) - 47.5
+    data[np.hypot(rows, columns) > 40] = np.nan
+    gap = (np.abs(rows) < 8) & (columns > 28)
+    whole, torn = (
+        richardson_lucy(make_map("continuum", data=one, **small_disk(40)), iterations=5).data
+        for one in (data, np.where(gap, np.nan, data).astype(np.float32))
+    )
+    kept = np.isfinite(torn)
+    np.testing.assert_allclose(torn[kept], whole[kept], rtol=2e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
