@@ -16,8 +16,8 @@ WAVELENGTH = 0.61733
 PEAK = 0.12
 
 # The limb-darkening shape is fitted where the frame spans this much of mu, in bins of this width, each with this
-# many pixels at least, down to this mu: farther out the PSF smears the limb itself.
-SPAN, BIN, BIN_PIXELS, LOWEST = 0.5, 0.05, 300, 0.1
+# many pixels at least, down to this mu: farther out the PSF smears the limb itself. It is a polynomial of this degree.
+SPAN, BIN, BIN_PIXELS, LOWEST, DEGREE = 0.5, 0.05, 300, 0.1, 3
 
 # Pixels that a level is made of, at most: its error is then 0.04 / 1000, far below what matters.
 SAMPLE = 2**20
@@ -174,8 +174,9 @@ def fit_quiet_sun(values, mu, disk):
     ratio = values / limb_darkening(mu)
     if np.ptp(mu) >= SPAN:
         centres, levels = _levels(ratio, mu)
-        if np.ptp(centres) >= SPAN:
-            shape = np.polynomial.Polynomial.fit(centres, levels, 3).convert().coef
+        # Fewer bins than the polynomial has coefficients, as of a few patches of the disk, do not determine it.
+        if len(centres) > DEGREE + 1 and np.ptp(centres) >= SPAN:
+            shape = np.polynomial.Polynomial.fit(centres, levels, DEGREE).convert().coef
             level = float(shape.sum())  # at mu = 1
             correction = tuple(float(c) for c in shape / level)
             return QuietSun("fitted", level, disk, correction, float(centres.min()))

@@ -117,6 +117,15 @@ def test_ring_that_is_all_spot_is_left_out():
     np.testing.assert_allclose(surface.rows(0, 300), 5e4 * limb_darkening(whole), rtol=1e-3)
 
 
+@pytest.mark.parametrize("rings", [[(0.96, 1.0), (0.36, 0.39)], [(0.96, 1.0), (0.41, 0.44), (0.36, 0.39)]])
+def test_a_few_patches_do_not_determine_the_shape(rings):
+    """As a mask leaves them that has only what somebody is interested in."""
+    values, mu, disk, whole = disk_map(limb_darkening)
+    kept = sum((low < mu) & (mu < high) for low, high in rings) > 0
+    surface = fit_quiet_sun(values[kept], mu[kept], disk)
+    np.testing.assert_allclose(surface.rows(0, 300), 5e4 * limb_darkening(whole), rtol=5e-3)
+
+
 def test_cutout_takes_the_published_shape():
     smap = make_map("continuum", (100, 100), crval1=600.0, crota2=0.0)
     disk = Disk.of(smap)
