@@ -27,7 +27,8 @@ def radial_power(image, plate_scale, *, bins=None):
     Returns
     -------
     frequency, power : `numpy.ndarray`
-        Cycles per arcsec, and the power in (unit of the image x arcsec) squared.
+        Cycles per arcsec, and the power in (unit of the image x arcsec) squared. Bins that are too narrow for
+        the image to have a frequency in them are left out.
     """
     from scipy import fft
 
@@ -40,7 +41,8 @@ def radial_power(image, plate_scale, *, bins=None):
     which = np.digitize(frequency.ravel(), edges)
     count = np.bincount(which, minlength=bins + 2)[1:-1]
     total = np.bincount(which, power.ravel(), minlength=bins + 2)[1:-1]
-    return (edges[1:] + edges[:-1]) / 2, total / np.maximum(count, 1)
+    centres, filled = (edges[1:] + edges[:-1]) / 2, count > 0
+    return centres[filled], total[filled] / count[filled]
 
 
 def largest_square(footprint):

@@ -18,6 +18,13 @@ def test_white_noise_has_its_variance_at_any_sampling(plate_scale):
     assert frequency.max() < 0.5 / plate_scale
 
 
+@pytest.mark.parametrize(("shape", "bins"), [((4, 4), None), ((64, 64), 100)])
+def test_a_bin_without_a_frequency_is_not_one_without_power(shape, bins):
+    frequency, power = radial_power(np.random.default_rng(0).standard_normal(shape), 0.5, bins=bins)
+    assert frequency.shape == power.shape
+    assert power.min() > 0
+
+
 def test_a_wave_is_at_its_frequency():
     x = np.arange(256) * 0.252
     frequency, power = radial_power(np.sin(2 * np.pi * 0.7 * x) * np.ones((256, 1)), 0.252)
