@@ -69,13 +69,14 @@ def find_shift(ours, other, largest):
     shape = [fft.next_fast_len(2 * n) for n in ours.shape]
     spectra = [fft.rfft2(one * window, s=shape) for one in fields]
     correlation = fft.irfft2(spectra[0] * spectra[1].conj(), s=shape)
-    reach = [min(int(largest), n // 3) for n in ours.shape]
+    # One pixel beyond what is allowed: there a peak tells that the shift is a larger one.
+    reach = [min(round(largest) + 1, n // 3) for n in ours.shape]
     near = np.roll(correlation, reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
     peak = np.array(np.unravel_index(np.argmax(near), near.shape)) - reach
     if np.any(np.abs(peak) >= reach):
         msg = (
-            f"the best shift found is the largest that was allowed, {tuple(map(int, peak[::-1]))} pixels: "
-            "check that both show the same region, or give a larger largest_shift="
+            f"the best shift found is {tuple(map(int, peak[::-1]))} pixels, expected less than {tuple(reach[::-1])}, "
+            "at most a third of what both show: check that both show one region, or give a larger largest_shift= or Map"
         )
         raise ValueError(msg)
 

@@ -108,7 +108,7 @@ def compare(
     target : astropy.units.Quantity, optional
         Diameter of the telescope that the enhanced Map is an image of.
     largest_shift : astropy.units.Quantity, optional
-        How far to look.
+        How far to look, to the nearest pixel of the enhanced Map, and at most a third of the part that both show.
 
     Returns
     -------

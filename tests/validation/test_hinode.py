@@ -329,3 +329,14 @@ def test_images_of_larger_telescopes_and_what_hmi_would_have_seen_of_them(name):
 def test_how_far_to_look_is_checked(truth, enhanced, largest):
     with pytest.raises(ValueError, match="expected more than nothing, and finite"):
         compare(enhanced, seen(truth, 0.5, 0.16, (240, 250)), largest_shift=largest * u.arcsec)
+
+
+@pytest.mark.parametrize(("error", "largest"), [(0.0, 0.1), (0.2, 0.25), (0.2, 0.5), (2.1, 2.2)])
+def test_a_shift_up_to_the_largest_is_found(truth, enhanced, error, largest):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    wrong = sunpy.map.Map(reference.data, {**reference.meta, "crval1": error})
+    found = compare(enhanced, wrong, largest_shift=largest * u.arcsec)
+    np.testing.assert_allclose(found.shift.to_value(u.pix), [-error / 0.252, 0], atol=0.05)
+    beyond = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 4.0})
+    with pytest.raises(ValueError, match="the best (shift found is .* expected less than|correlation within)"):
+        compare(enhanced, beyond, largest_shift=largest * u.arcsec)
