@@ -8,6 +8,8 @@ __all__ = ["fill_gaps", "find_shift", "move", "onto_one_grid"]
 
 # Images of different regions correlate by chance, but not by this much.
 _LOWEST_CORRELATION = 0.2
+# Pixels with data in both: fewer tell nothing.
+_FEWEST = 30
 # Of the neighbours of a pixel, weighted by a Gaussian of one pixel: below, it lies inside a gap.
 _LOWEST_WEIGHT = 0.05
 # Rounds in which gaps are filled, and the pixels of the Gaussian that smooths in each.
@@ -64,6 +66,12 @@ def find_shift(ours, other, largest):
     from scipy import fft, ndimage, optimize
 
     both = np.isfinite(ours) & np.isfinite(other)
+    if both.sum() < _FEWEST:
+        msg = (
+            f"the Maps have {both.sum()} pixels with data in common, expected at least {_FEWEST}: "
+            "check their masks and gaps, and the pointing in the reference's header"
+        )
+        raise ValueError(msg)
     fields = [np.where(both, one - np.mean(one[both]), 0) for one in (ours, other)]
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in ours.shape))
     shape = [fft.next_fast_len(2 * n) for n in ours.shape]
@@ -90,6 +98,8 @@ def find_shift(ours, other, largest):
         moved = ndimage.shift(coefficients, shift, order=3, mode="mirror", prefilter=False)[inner][good]
         # Gaps move along: what they were filled with must not count, nor how many of them fall on those of `ours`.
         weights = ndimage.shift(known, shift, order=1)[inner][good]
+        if weights.sum() < _FEWEST:
+            return 1.0
         (a, covariance), (_, b) = np.cov(ours[inner][good], moved, aweights=weights)
         return 1 - covariance / np.sqrt(a * b)
 

@@ -340,3 +340,16 @@ def test_a_shift_up_to_the_largest_is_found(truth, enhanced, error, largest):
     beyond = sunpy.map.Map(reference.data, {**reference.meta, "crval1": 4.0})
     with pytest.raises(ValueError, match="the best (shift found is .* expected less than|correlation within)"):
         compare(enhanced, beyond, largest_shift=largest * u.arcsec)
+
+
+def test_maps_without_data_in_common_are_told(truth, enhanced):
+    reference = seen(truth, 0.5, 0.16, (240, 250))
+    empty = sunpy.map.Map(np.full_like(enhanced.data, np.nan), enhanced.meta)
+    masked = sunpy.map.Map(enhanced.data, enhanced.meta, mask=np.ones(enhanced.data.shape, bool))
+    for one in (empty, masked):
+        with pytest.raises(ValueError, match="the Maps have 0 pixels with data in common, expected at least"):
+            compare(one, reference)
+    # All that is left lies where the search for the shift does not look.
+    columns = sunpy.map.Map(np.where(np.arange(250) < 3, reference.data, np.nan), reference.meta)
+    with pytest.raises(ValueError, match="the best correlation within the largest shift is 0.00"):
+        compare(enhanced, columns)
