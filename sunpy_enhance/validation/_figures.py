@@ -143,7 +143,7 @@ def compare_page(found, figure=None):
         axes[2].plot(line, line, "k:", label="equal")
         axes[2].set_aspect("equal")
     fitted = found.slope * line + found.intercept
-    axes[2].plot(line, fitted, "C3", label=f"slope {found.slope:.3f}, correlation {found.correlation:.3f}")
+    axes[2].plot(line, fitted, "C3", label=f"slope {found.slope:.4g}, correlation {found.correlation:.3f}")
     labels = {"xlabel": f"reference [{units['reference']}]", "ylabel": f"enhanced [{units['enhanced']}]"}
     axes[2].set(**labels, xlim=tuple(line), ylim=tuple(range_))
     axes[2].legend(fontsize="small")

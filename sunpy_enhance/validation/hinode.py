@@ -59,7 +59,7 @@ class Comparison:
         told = ", ".join(f"{name} {value:.4g}" for name, value in self.contrast.items())
         return (
             f"{self.used.sum():,} pixels, reference shifted by ({x:+.2f}, {y:+.2f}) pixels: correlation "
-            f"{self.correlation:.4f}, slope {self.slope:.3f}, contrast {told}"
+            f"{self.correlation:.4f}, slope {self.slope:.4g}, contrast {told}"
         )
 
     def plot(self, figure=None):

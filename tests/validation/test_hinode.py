@@ -144,6 +144,14 @@ def test_images_without_units_have_scales_of_their_own(truth, enhanced):
     assert 1 < low < high < 3
 
 
+def test_a_small_slope_keeps_its_digits(truth, enhanced):
+    """As of an enhanced Map in units of the quiet Sun over tens of thousands of counts."""
+    found = compare(enhanced, seen(truth, 0.5, 0.16, (240, 250), level=2e4))
+    assert found.slope == pytest.approx(1e-4, rel=0.02)
+    for told in (str(found), found.plot().axes[2].get_legend().get_texts()[-1].get_text()):
+        assert float(told.partition("slope ")[2].partition(",")[0]) == pytest.approx(found.slope, rel=1e-3)
+
+
 def test_other_steps_along_the_slit_are_no_obstacle(truth, enhanced):
     found = compare(enhanced, seen(truth, 0.5, 0.16, (240, 220), steps=0.92))
     np.testing.assert_allclose(found.shift.to_value(u.pix), 0, atol=0.05)
