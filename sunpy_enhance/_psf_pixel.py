@@ -7,7 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
-from ._arguments import check_positive
+from ._arguments import check_positive, check_psf
 
 __all__ = ["PixelPSF"]
 
@@ -39,6 +39,7 @@ class PixelPSF:
     pixel: float
 
     def __post_init__(self):
+        check_psf(optics=self.optics)
         check_positive(pixel=self.pixel)
 
     @property

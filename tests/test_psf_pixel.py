@@ -115,3 +115,9 @@ def test_card():
     assert psf == PixelPSF(WachterPSF(omega=1.8, width=3.0), 0.504)
     with pytest.raises(ValueError, match="pixel is 0"):
         psf_from_card("airy", pixel=0)
+
+
+@pytest.mark.parametrize(("optics", "found"), [("airy", "a str"), (AiryPSF, "the class AiryPSF")])
+def test_optics_that_are_no_psf_are_refused(optics, found):
+    with pytest.raises(TypeError, match=f"optics is {found}, expected a PSF of sunpy_enhance.optics"):
+        PixelPSF(optics, 0.504)
