@@ -24,6 +24,8 @@ _NEGATIVE = 0.01  # of the energy: what noise about zero leaves in a usable meas
 _BORDER_WARNS, _BORDER_RAISES = 0.0025, 0.2  # of the energy, see `_check_border`
 # Transfer of too coarse an array at 0.8 of the Nyquist frequency (at 1, what is beyond it can cancel it).
 _COARSE = 0.15
+# Arcsec per pixel: a header that has larger ones gives arcsec without CUNIT, which FITS takes for degrees.
+_LARGEST_SCALE = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -208,6 +210,9 @@ def _plate_scale(path, header):
     x, y = (proj_plane_pixel_scales(wcs.celestial) * u.deg).to_value(u.arcsec)
     if abs(x / y - 1) > 1e-3:
         msg = f"{path} has pixels of {x:g} x {y:g} arcsec, expected square ones: resample it"
+        raise ValueError(msg)
+    if x > _LARGEST_SCALE:
+        msg = f"{path} has pixels of {x:g} x {y:g} arcsec by its CDELT and CUNIT (degrees without): give plate_scale"
         raise ValueError(msg)
     return x * u.arcsec
 

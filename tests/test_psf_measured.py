@@ -144,6 +144,12 @@ def test_from_fits_needs_a_plate_scale(tmp_path):
     fits.writeto(tmp_path / "oblong.fits", gaussian(), header)
     with pytest.raises(ValueError, match="expected square ones"):
         MeasuredPSF.from_fits(tmp_path / "oblong.fits")
+    header["CDELT2"] = 0.25
+    fits.writeto(tmp_path / "unitless.fits", gaussian(), header)
+    with pytest.raises(ValueError, match=r"has pixels of 900 x 900 arcsec by its CDELT and CUNIT .*: give plate_scale"):
+        MeasuredPSF.from_fits(tmp_path / "unitless.fits")
+    psf = MeasuredPSF.from_fits(tmp_path / "unitless.fits", plate_scale=0.25 * u.arcsec)
+    assert psf.plate_scale == pytest.approx(0.25)
 
 
 def with_pixel(value):
