@@ -22,7 +22,8 @@ def bicubic(smap):
     -------
     sunpy.map.GenericMap
         float32, of twice the shape and half the pixel size; NaN where the input is not a number. Its mask is True there
-        and under the input's mask, where there is what the nearest values give. ``ENHMODEL`` is "bicubic".
+        and under the input's mask, where there is what the nearest values give, and the median of the Map more than
+        four pixels from any. ``ENHMODEL`` is "bicubic".
 
     Raises
     ------
