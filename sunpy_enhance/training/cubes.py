@@ -244,6 +244,9 @@ def read_cube(path, observable=None):
     if "file" not in section or ("z" in section.get("axes", "") and "file" not in section.get("tau", {})):
         msg = f"{path}: [{observable}] has to name its 'file', and with an axis z also tau = {{ file = ... }}"
         raise ValueError(msg)
+    if "plate_scale" in table and "grid" in table:
+        msg = f"{path} has both 'grid' and 'plate_scale', expected one of them: take the other out"
+        raise ValueError(msg)
     if "plate_scale" in table:
         plate_scale = to_quantity(table["plate_scale"], u.arcsec, path, "plate_scale")
     elif "grid" in table:
