@@ -209,3 +209,18 @@ def test_what_sunpy_cannot_decompress_is_told(tmp_path, capsys):
     assert main(["run", str(tmp_path / "x.fits.bz2"), "--outdir", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert "decompress it first" in captured.out + captured.err
+
+
+def test_home_is_found_in_options_that_the_shell_leaves_alone(files, tmp_path, monkeypatch):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(elsewhere)
+    assert main(["run", str(files[0]), "--outdir=~/out", "--table=~/tables/done.ecsv", "--no-pictures"]) == 0
+    assert len(QTable.read(home / "tables" / "done.ecsv")) == 1
+    assert main(["check", str(files[0]), "~/out/continuum_enhanced.fits"]) == 0
+    names = {"continuum_enhanced.fits", "continuum_enhanced_check.json", "continuum_enhanced_check.png"}
+    assert {path.name for path in (home / "out").iterdir()} == names
+    assert not list(elsewhere.iterdir())

@@ -1,8 +1,6 @@
 """``sunpy-enhance benchmark``: methods against truth that nobody trained on."""
 
-from pathlib import Path
-
-from sunpy_enhance.cli._options import at_least_one
+from sunpy_enhance.cli._options import at_least_one, local_path
 
 __all__ = ["add_to"]
 
@@ -11,8 +9,12 @@ def add_to(commands):
     """Add the command."""
     parser = commands.add_parser("benchmark", help="measure networks on truth that no training has seen")
     parser.add_argument("models", nargs="*", help="names, .onnx files or richardson-lucy; default: all shipped")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the recipes' files; default: the synthetic Sun alone")
-    parser.add_argument("--outdir", type=Path, metavar="DIR", help="write tables and figures there; default: nowhere")
+    parser.add_argument(
+        "--data", type=local_path, metavar="DIR", help="the recipes' files; default: the synthetic Sun alone"
+    )
+    parser.add_argument(
+        "--outdir", type=local_path, metavar="DIR", help="write tables and figures there; default: nowhere"
+    )
     parser.add_argument("--patches", type=at_least_one, default=60, help="of each source; default: 60")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--held-out-only", action="store_true", help="leave out conditions unlike the training")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sunpy_enhance._files import write_map
 from sunpy_enhance.cli._lines import describe
+from sunpy_enhance.cli._options import local_path
 
 __all__ = ["add_to"]
 
@@ -12,7 +13,7 @@ __all__ = ["add_to"]
 def add_to(commands):
     """Add the command."""
     demo = commands.add_parser("demo", help="make a synthetic sunspot, enhance it and compare with the truth")
-    demo.add_argument("--outdir", type=Path, default=Path("sunpy-enhance-demo"), metavar="DIR")
+    demo.add_argument("--outdir", type=local_path, default=Path("sunpy-enhance-demo"), metavar="DIR")
     demo.set_defaults(function=_demo)
 
 
