@@ -315,6 +315,12 @@ def test_nothing_found_and_nothing_answered(server, tmp_path, capsys, monkeypatc
     assert "the JSOC did not give the data" in capsys.readouterr().err
 
 
+def test_an_empty_address_in_the_environment_is_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("JSOC_EMAIL", "")
+    assert main([*command(tmp_path), "--series", "hmi.Ic_720s"]) == 1
+    assert "the VSO has no series hmi.Ic_720s" in capsys.readouterr().err
+
+
 def test_a_search_that_failed_is_no_search_that_found_nothing():
     class Found(list):
         def __init__(self, errors, rows=()):

@@ -27,7 +27,7 @@ def add_to(commands):
     fetch.add_argument("--cadence", type=float, metavar="SECONDS", help="one image in so many; default: all")
     fetch.add_argument(
         "--email",
-        default=os.environ.get("JSOC_EMAIL"),
+        default=os.environ.get("JSOC_EMAIL") or None,  # scripts unset it by making it empty
         help="registered with the JSOC; default: JSOC_EMAIL of the environment. Without it the VSO is asked",
     )
     fetch.add_argument(
