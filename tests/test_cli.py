@@ -149,6 +149,18 @@ def test_demo(tmp_path, capsys):
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["continuum.fits", "magnetogram_enhanced.fits"])
+def test_the_demo_replaces_nothing_but_its_own_files(name, files, tmp_path, capsys):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    precious = files[0].read_bytes()
+    (folder / name).write_bytes(precious)
+    assert main(["demo", "--outdir", str(folder)]) == 1
+    assert f"{name} exists and was not made by the demo" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_bytes() == precious
+
+
 def test_a_time_that_is_none_is_told(capsys):
     with pytest.raises(SystemExit):
         main(["fetch", "--start", "soon", "--end", "2024-05-02", "--series", "hmi.M_45s"])

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from sunpy_enhance._files import write_map
+from sunpy_enhance._files import read_headers, write_map
 from sunpy_enhance.cli._lines import describe
 from sunpy_enhance.cli._options import local_path
 
@@ -23,6 +23,8 @@ def _demo(options):
     from sunpy_enhance.demo import compare, demo_maps
 
     options.outdir.mkdir(parents=True, exist_ok=True)
+    for name in ("continuum", "continuum_enhanced", "magnetogram", "magnetogram_enhanced"):
+        _check_free(options.outdir / f"{name}.fits")
     print("Making a synthetic sunspot as HMI sees it, with full HMI headers ...")
     for smap in demo_maps():
         start = time.perf_counter()
@@ -37,3 +39,11 @@ def _demo(options):
             print(f"  {line}")
     print(f"\nFITS files and pictures are in {options.outdir.resolve()}")
     return 0
+
+
+def _check_free(path):
+    """Raise where something else than an earlier demo's file would be replaced: JSOC has the names of these, too."""
+    headers, _ = read_headers(path) if path.exists() else ([], False)
+    if path.exists() and not (headers and str(headers[0].get("ORIGIN")).startswith("sunpy_enhance.demo")):
+        msg = f"{path} exists and was not made by the demo: give another --outdir"
+        raise FileExistsError(msg)
