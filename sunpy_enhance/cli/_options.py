@@ -2,9 +2,7 @@
 
 import argparse
 
-from sunpy_enhance._files import with_home
-
-__all__ = ["at_least_one", "local_path", "quantity", "time"]
+__all__ = ["at_least_one", "quantity", "time"]
 
 
 def at_least_one(text):
@@ -17,11 +15,6 @@ def at_least_one(text):
         msg = f"it is {text!r}, expected a whole number, 1 or more"
         raise argparse.ArgumentTypeError(msg)
     return number
-
-
-def local_path(text):
-    """Return the path that an option is given, for `argparse`: shells leave the ~ in ``--outdir=~/enhanced``."""
-    return with_home(text)
 
 
 def quantity(text):

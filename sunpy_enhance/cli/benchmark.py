@@ -1,6 +1,7 @@
 """``sunpy-enhance benchmark``: methods against truth that nobody trained on."""
 
-from sunpy_enhance.cli._options import at_least_one, local_path
+from sunpy_enhance._files import with_home
+from sunpy_enhance.cli._options import at_least_one
 
 __all__ = ["add_to"]
 
@@ -10,10 +11,10 @@ def add_to(commands):
     parser = commands.add_parser("benchmark", help="measure networks on truth that no training has seen")
     parser.add_argument("models", nargs="*", help="names, .onnx files or richardson-lucy; default: all shipped")
     parser.add_argument(
-        "--data", type=local_path, metavar="DIR", help="the recipes' files; default: the synthetic Sun alone"
+        "--data", type=with_home, metavar="DIR", help="the recipes' files; default: the synthetic Sun alone"
     )
     parser.add_argument(
-        "--outdir", type=local_path, metavar="DIR", help="write tables and figures there; default: nowhere"
+        "--outdir", type=with_home, metavar="DIR", help="write tables and figures there; default: nowhere"
     )
     parser.add_argument("--patches", type=at_least_one, default=60, help="of each source; default: 60")
     parser.add_argument("--seed", type=int, default=2026)

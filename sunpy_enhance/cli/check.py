@@ -2,8 +2,8 @@
 
 import json
 
-from sunpy_enhance._files import read_map
-from sunpy_enhance.cli._options import local_path, quantity
+from sunpy_enhance._files import read_map, with_home
+from sunpy_enhance.cli._options import quantity
 
 __all__ = ["add_to"]
 
@@ -11,8 +11,8 @@ __all__ = ["add_to"]
 def add_to(commands):
     """Add the command."""
     check = commands.add_parser("check", help="compare an enhanced file, degraded again, with the one it was made from")
-    check.add_argument("before", type=local_path, metavar="BEFORE", help="what HMI saw")
-    check.add_argument("after", type=local_path, metavar="AFTER", help="what was made of it")
+    check.add_argument("before", type=with_home, metavar="BEFORE", help="what HMI saw")
+    check.add_argument("after", type=with_home, metavar="AFTER", help="what was made of it")
     check.add_argument("--model", help="the network's name or .onnx file; default: by the header")
     check.add_argument(
         "--noise",
@@ -20,7 +20,7 @@ def add_to(commands):
         metavar="'NUMBER UNIT'",
         help="of what HMI saw, such as '6.3 G' for a magnetogram of 720 s; default: that of the network's training",
     )
-    check.add_argument("--out", type=local_path, metavar="FILE", help="FILE.json and FILE.png; default: AFTER_check")
+    check.add_argument("--out", type=with_home, metavar="FILE", help="FILE.json and FILE.png; default: AFTER_check")
     check.set_defaults(function=_check)
 
 

@@ -3,9 +3,8 @@
 import time
 from pathlib import Path
 
-from sunpy_enhance._files import read_headers, write_map
+from sunpy_enhance._files import read_headers, with_home, write_map
 from sunpy_enhance.cli._lines import describe
-from sunpy_enhance.cli._options import local_path
 
 __all__ = ["add_to"]
 
@@ -13,7 +12,7 @@ __all__ = ["add_to"]
 def add_to(commands):
     """Add the command."""
     demo = commands.add_parser("demo", help="make a synthetic sunspot, enhance it and compare with the truth")
-    demo.add_argument("--outdir", type=local_path, default=Path("sunpy-enhance-demo"), metavar="DIR")
+    demo.add_argument("--outdir", type=with_home, default=Path("sunpy-enhance-demo"), metavar="DIR")
     demo.set_defaults(function=_demo)
 
 

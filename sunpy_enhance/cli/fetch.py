@@ -4,7 +4,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from sunpy_enhance.cli._options import at_least_one, local_path, time
+from sunpy_enhance._files import with_home
+from sunpy_enhance.cli._options import at_least_one, time
 from sunpy_enhance.cli.run import add_batch_options, batch_options, client_for, prepare_table, tell
 
 __all__ = ["add_to"]
@@ -38,8 +39,8 @@ def add_to(commands):
         help="centre and size in arcsec, helioprojective; needs --email",
     )
     fetch.add_argument("--track", action="store_true", help="let the cutout follow the rotation of the Sun")
-    fetch.add_argument("--outdir", type=local_path, default=Path(), metavar="DIR", help="default: here")
-    fetch.add_argument("--originals", type=local_path, metavar="DIR", help="default: originals in the output folder")
+    fetch.add_argument("--outdir", type=with_home, default=Path(), metavar="DIR", help="default: here")
+    fetch.add_argument("--originals", type=with_home, metavar="DIR", help="default: originals in the output folder")
     kept = fetch.add_mutually_exclusive_group()
     kept.add_argument("--keep", action="store_true", help="keep the originals (the default)")
     kept.add_argument("--delete", action="store_true", help="delete each original once it is enhanced")

@@ -1,6 +1,6 @@
 """``sunpy-enhance models | import-keras``: the cards of the networks, and networks from elsewhere."""
 
-from sunpy_enhance.cli._options import local_path
+from sunpy_enhance._files import with_home
 
 __all__ = ["add_to"]
 
@@ -16,9 +16,9 @@ def add_to(commands):
 
     keras = commands.add_parser("import-keras", help="make a network of weights of Keras (needs the extra 'keras')")
     keras.add_argument(
-        "weights", type=local_path, metavar="WEIGHTS", help="HDF5 file of the network of cdiazbas/enhance"
+        "weights", type=with_home, metavar="WEIGHTS", help="HDF5 file of the network of cdiazbas/enhance"
     )
-    keras.add_argument("out", type=local_path, metavar="OUT", help="the .onnx file to write")
+    keras.add_argument("out", type=with_home, metavar="OUT", help="the .onnx file to write")
     keras.add_argument("--observable", choices=("continuum", "magnetogram"), required=True)
     for field, meaning in (
         ("name", "of the network; default: that of OUT"),

@@ -3,8 +3,8 @@
 import contextlib
 from pathlib import Path
 
-from sunpy_enhance._files import complete_file
-from sunpy_enhance.cli._options import at_least_one, local_path
+from sunpy_enhance._files import complete_file, with_home
+from sunpy_enhance.cli._options import at_least_one
 
 __all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "prepare_table", "tell"]
 
@@ -13,7 +13,7 @@ def add_to(commands):
     """Add the command."""
     run = commands.add_parser("run", help="enhance FITS files")
     run.add_argument("files", nargs="+", metavar="FILE", help="a FITS file, a pattern, or a folder of them")
-    run.add_argument("--outdir", type=local_path, default=Path(), metavar="DIR", help="default: here")
+    run.add_argument("--outdir", type=with_home, default=Path(), metavar="DIR", help="default: here")
     add_batch_options(run)
     run.set_defaults(function=_run)
 
@@ -27,7 +27,7 @@ def add_batch_options(parser):
     parser.add_argument("--overwrite", action="store_true", help="replace outputs, whatever they are")
     parser.add_argument("--no-pictures", action="store_true", help="no PNG beside each output")
     parser.add_argument("--residual", action="store_true", help="re-degrade each result and compare it with its input")
-    parser.add_argument("--table", type=local_path, metavar="FILE", help="write what became of each file as ECSV")
+    parser.add_argument("--table", type=with_home, metavar="FILE", help="write what became of each file as ECSV")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", type=at_least_one, default=1, metavar="N", help="processes on this machine; default: 1"

@@ -4,7 +4,8 @@ import tomllib
 from pathlib import Path
 
 from sunpy_enhance._extras import telling_the_extra
-from sunpy_enhance.cli._options import at_least_one, local_path
+from sunpy_enhance._files import with_home
+from sunpy_enhance.cli._options import at_least_one
 
 __all__ = ["add_to"]
 
@@ -13,20 +14,20 @@ def add_to(commands):
     """Add the commands."""
     train = commands.add_parser("train", help="train a network from a recipe (needs the extra 'training')")
     _add_recipe(train)
-    train.add_argument("--out", type=local_path, metavar="FILE", help="default: NAME.onnx")
-    train.add_argument("--dataset", type=local_path, metavar="FILE", help="patches in HDF5; made and kept if not there")
+    train.add_argument("--out", type=with_home, metavar="FILE", help="default: NAME.onnx")
+    train.add_argument("--dataset", type=with_home, metavar="FILE", help="patches in HDF5; made and kept if not there")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or another of PyTorch's; default: auto")
     train.set_defaults(function=_train)
 
     dataset = commands.add_parser("dataset", help="write the patches of a recipe to an HDF5 file")
     _add_recipe(dataset)
-    dataset.add_argument("--out", type=local_path, metavar="FILE", help="default: NAME.hdf5")
+    dataset.add_argument("--out", type=with_home, metavar="FILE", help="default: NAME.hdf5")
     dataset.set_defaults(function=_dataset)
 
 
 def _add_recipe(parser):
-    parser.add_argument("recipe", type=local_path, help="a TOML file, or the name of a shipped recipe")
-    parser.add_argument("--data", type=local_path, metavar="DIR", help="where the recipe's files are")
+    parser.add_argument("recipe", type=with_home, help="a TOML file, or the name of a shipped recipe")
+    parser.add_argument("--data", type=with_home, metavar="DIR", help="where the recipe's files are")
     parser.add_argument(
         "--set",
         action="append",

@@ -149,6 +149,9 @@ def _read(path, entry, observable):
     if is_muram(path):
         options = {key: entry[key] for key in ("vertical", "log_tau", "level") if key in entry}
         return [read_muram(path, grid=grid, distance=distance, **options, **given)]
+    if "plate_scale" in entry and grid is not None:
+        msg = f"training file {path} has both 'plate_scale' and 'grid' in the recipe: take one of them out"
+        raise ValueError(msg)
     if "plate_scale" in entry:
         plate_scale = to_quantity(entry["plate_scale"], u.arcsec, path, "plate_scale").value
     elif grid is not None:
