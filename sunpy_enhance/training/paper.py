@@ -3,11 +3,13 @@
 The architecture is that of Sect. 2.3 and Fig. 3 of A&A 614, A5 (https://doi.org/10.1051/0004-6361/201731344).
 """
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from sunpy_enhance._paper import EPSILON
+from sunpy_enhance._paper import EPSILON, FOLD
 
 __all__ = ["Paper"]
 
@@ -70,13 +72,16 @@ class Paper(nn.Module):
             nn.Sequential(*_normalised(channels), nn.ReLU(), *_normalised(channels)) for _ in range(blocks)
         )
         self.closing = nn.Sequential(*_normalised(channels))
-        self.fine = _convolution(channels, channels)
+        self.fine = nn.Conv2d(channels, channels, 3)  # of the enlarged features, see `_fine`
+        nn.init.kaiming_normal_(self.fine.weight, nonlinearity="relu")
+        nn.init.zeros_(self.fine.bias)
         self.last = _convolution(channels, 1, size=1)
         if start not in ("random", "copy") or (start == "copy" and channels < 2):
             msg = f"start is {start!r} with {channels} channels, expected 'random', or 'copy' with at least 2"
             raise ValueError(msg)
         if start == "copy":
             self._copy()
+        self.to(memory_format=torch.channels_last)  # faster on processors
 
     @torch.no_grad()
     def _copy(self):
@@ -112,5 +117,25 @@ class Paper(nn.Module):
             for block in self.blocks:
                 features = features + block(features)
             features = first + self.closing(features)
-            features = functional.relu(self.fine(functional.interpolate(features, scale_factor=2, mode="nearest")))
-        return self.last(features.to(images.dtype)) * self.constant
+            fine = self._fine(features)
+        phases = self.last(fine.to(images.dtype)).chunk(4)
+        return functional.pixel_shuffle(torch.cat(phases, dim=1), 2) * self.constant
+
+    def _fine(self, features):
+        """Return the convolution of the enlarged features and its ReLU, (n, c, y, x) -> (4 n, c, y, x).
+
+        One of the four output pixels of each input pixel after the other, without the enlargement, which takes less
+        than half of the multiplications: see `sunpy_enhance._paper.phase_kernel`.
+        """
+        around = functional.pad(features, (1, 1, 1, 1), mode="replicate")
+        height, width = (n + 1 for n in features.shape[2:])
+        fold = torch.tensor(FOLD, dtype=self.fine.weight.dtype, device=features.device)
+        phases = [
+            functional.conv2d(
+                around[:, :, row : row + height, column : column + width],
+                fold[row] @ self.fine.weight @ fold[column].T,
+                self.fine.bias,
+            )
+            for row, column in itertools.product((0, 1), repeat=2)
+        ]
+        return functional.relu(torch.cat(phases))
