@@ -24,7 +24,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_enhance.training.cubes import at_log_tau
+from sunpy_enhance.training.optical_depth import at_log_tau
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
 __all__ = ["is_muram", "muram_files", "options_of", "read_muram", "snapshot_of"]
