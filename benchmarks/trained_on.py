@@ -7,7 +7,6 @@ average. The table has what this brings on held-out truth. Some twenty minutes o
 """
 
 import argparse
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +34,7 @@ _HEADING = ["observable", "truth", "default: RMS error", "-paper [dB]", "-paper,
 def recipe_of(observable, steps):
     """Return the recipe of the default, for the paper's network."""
     recipe, paper = read_recipe(observable), read_recipe(f"{observable}-paper")
-    recipe = copy.deepcopy(recipe)
-    recipe.table["network"] = copy.deepcopy(paper.table["network"])
+    recipe.table["network"] = paper.table["network"]
     recipe.table["training"] |= _CHANGES | {"steps": steps, "l2": paper["training"]["l2"]}
     recipe.table["training"]["polarity"] = observable == "magnetogram"
     return recipe

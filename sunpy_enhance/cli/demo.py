@@ -42,7 +42,9 @@ def _demo(options):
 
 def _check_free(path):
     """Raise where something else than an earlier demo's file would be replaced: JSOC has the names of these, too."""
-    headers, _ = read_headers(path) if path.exists() else ([], False)
-    if path.exists() and not (headers and str(headers[0].get("ORIGIN")).startswith("sunpy_enhance.demo")):
+    if not path.exists():
+        return
+    headers, _ = read_headers(path)
+    if not (headers and str(headers[0].get("ORIGIN")).startswith("sunpy_enhance.demo")):
         msg = f"{path} exists and was not made by the demo: give another --outdir"
         raise FileExistsError(msg)

@@ -14,9 +14,9 @@ from sunpy_enhance._paper import EPSILON, FOLD
 __all__ = ["Paper"]
 
 
-def _convolution(inputs, outputs, size=3):
-    """Return a convolution that keeps the size by reflection about the outermost pixel, bias included."""
-    convolution = nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode="reflect")
+def _convolution(inputs, outputs, size=3, *, padded=True):
+    """Return a convolution, bias included, that keeps the size by reflection about the outermost pixel if `padded`."""
+    convolution = nn.Conv2d(inputs, outputs, size, padding=size // 2 if padded else 0, padding_mode="reflect")
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)
     return convolution
@@ -72,9 +72,7 @@ class Paper(nn.Module):
             nn.Sequential(*_normalised(channels), nn.ReLU(), *_normalised(channels)) for _ in range(blocks)
         )
         self.closing = nn.Sequential(*_normalised(channels))
-        self.fine = nn.Conv2d(channels, channels, 3)  # of the enlarged features, see `_fine`
-        nn.init.kaiming_normal_(self.fine.weight, nonlinearity="relu")
-        nn.init.zeros_(self.fine.bias)
+        self.fine = _convolution(channels, channels, padded=False)  # of the enlarged features, see `_fine`
         self.last = _convolution(channels, 1, size=1)
         if start not in ("random", "copy") or (start == "copy" and channels < 2):
             msg = f"start is {start!r} with {channels} channels, expected 'random', or 'copy' with at least 2"
