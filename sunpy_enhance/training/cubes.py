@@ -12,7 +12,7 @@ from sunpy_enhance.training.arrays import open_array, read_images
 from sunpy_enhance.training.optical_depth import at_log_tau
 from sunpy_enhance.training.truth import Truth, angular_size, calibrate
 
-__all__ = ["cube_files", "read_cube", "read_licence", "to_quantity"]
+__all__ = ["cube_files", "plate_scale_of", "read_cube", "read_licence", "to_quantity"]
 
 # The keys of a description, see `read_cube`, and of what kind their values are.
 _KEYS = {
@@ -59,6 +59,36 @@ def to_quantity(value, unit, path, key):
         msg = f"{path}: {key!r} is {value!r}, expected more than zero"
         raise ValueError(msg)
     return quantity
+
+
+def plate_scale_of(said, path):
+    """Return the plate scale that a table of a TOML file tells.
+
+    Parameters
+    ----------
+    said : dict
+        With ``plate_scale``, or with ``grid`` and perhaps ``distance``, see `read_cube`.
+    path : path or str
+        Where it stands, for the messages.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        In arcsec per pixel.
+
+    Raises
+    ------
+    ValueError
+        Where it tells both or neither, or one is not a positive quantity of its kind.
+    """
+    if ("plate_scale" in said) == ("grid" in said):
+        found = "both" if "grid" in said else "neither"
+        msg = f"{path} has {found} of 'plate_scale' and 'grid', expected one: tell the spacing of its pixels once"
+        raise ValueError(msg)
+    if "plate_scale" in said:
+        return to_quantity(said["plate_scale"], u.arcsec, path, "plate_scale")
+    grid = to_quantity(said["grid"], u.km, path, "grid")
+    return angular_size(grid, to_quantity(said.get("distance", 1), u.au, path, "distance"))
 
 
 def _read_sidecar(path):
@@ -173,17 +203,7 @@ def read_cube(path, observable=None):
     if "file" not in section or ("z" in section.get("axes", "") and "file" not in section.get("tau", {})):
         msg = f"{path}: [{observable}] has to name its 'file', and with an axis z also tau = {{ file = ... }}"
         raise ValueError(msg)
-    if "plate_scale" in table and "grid" in table:
-        msg = f"{path} has both 'grid' and 'plate_scale', expected one of them: take the other out"
-        raise ValueError(msg)
-    if "plate_scale" in table:
-        plate_scale = to_quantity(table["plate_scale"], u.arcsec, path, "plate_scale")
-    elif "grid" in table:
-        grid = to_quantity(table["grid"], u.km, path, "grid")
-        plate_scale = angular_size(grid, to_quantity(table.get("distance", 1), u.au, path, "distance"))
-    else:
-        msg = f"{path} has neither 'grid' nor 'plate_scale': give the spacing of the pixels, like grid = \"48 km\""
-        raise ValueError(msg)
+    plate_scale = plate_scale_of(table, path)
     images, unit = _read_section(path.parent, section)
     unit = section.get("unit", unit)
     if observable == "magnetogram" and not unit:

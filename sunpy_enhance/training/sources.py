@@ -10,13 +10,13 @@ import functools
 import astropy.units as u
 
 from sunpy_enhance.training.arrays import read_images
-from sunpy_enhance.training.cubes import read_cube, to_quantity
+from sunpy_enhance.training.cubes import plate_scale_of, read_cube, to_quantity
 from sunpy_enhance.training.files import check_hashes, paths_of
 from sunpy_enhance.training.holdout import hold_out
 from sunpy_enhance.training.muram import is_muram, options_of, read_muram
 from sunpy_enhance.training.preparations import PREPARATIONS
 from sunpy_enhance.training.synthetic import synthetic_sun
-from sunpy_enhance.training.truth import Truth, angular_size, calibrate
+from sunpy_enhance.training.truth import Truth, calibrate
 
 __all__ = ["Truth", "read_truth", "synthetic_truth"]
 
@@ -142,23 +142,14 @@ def _read(path, entry, observable):
     """Read one file as a list of truths, one for each snapshot, in the unit of the networks."""
     _check_keys(path, entry)
     given = {key: entry[key] for key in ("source", "licence") if key in entry}
-    distance = to_quantity(entry.get("distance", 1), u.au, path, "distance")
-    grid = to_quantity(entry["grid"], u.km, path, "grid") if "grid" in entry else None
     if path.suffix == ".toml":
         return [dataclasses.replace(truth, **given) for truth in read_cube(path, observable)]
     if is_muram(path):
+        distance = to_quantity(entry.get("distance", 1), u.au, path, "distance")
+        grid = to_quantity(entry["grid"], u.km, path, "grid") if "grid" in entry else None
         options = {key: entry[key] for key in ("vertical", "log_tau", "level") if key in entry}
         return [read_muram(path, grid=grid, distance=distance, **options, **given)]
-    if "plate_scale" in entry and grid is not None:
-        msg = f"training file {path} has both 'plate_scale' and 'grid' in the recipe: take one of them out"
-        raise ValueError(msg)
-    if "plate_scale" in entry:
-        plate_scale = to_quantity(entry["plate_scale"], u.arcsec, path, "plate_scale").value
-    elif grid is not None:
-        plate_scale = angular_size(grid, distance).value
-    else:
-        msg = f"training file {path} has neither 'plate_scale' nor 'grid' in the recipe: give one of them"
-        raise ValueError(msg)
+    plate_scale = plate_scale_of(entry, f"the recipe's entry of {path}").value
     images, unit = read_images(path, dataset=entry.get("dataset"), extension=entry.get("extension", 0))
     unit, level = entry.get("unit", unit), entry.get("level")
     truth = functools.partial(

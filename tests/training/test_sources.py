@@ -110,13 +110,13 @@ def test_units_of_images(tmp_path):
 
 
 def test_grid_and_distance_give_the_plate_scale(entry, tmp_path):
-    with pytest.raises(ValueError, match=r"file\.fits has both 'plate_scale' and 'grid' in the recipe: take one"):
+    with pytest.raises(ValueError, match=r"file\.fits has both of 'plate_scale' and 'grid', expected one"):
         read_truth(tmp_path, entry | {"grid": 96})
     del entry["plate_scale"]
     (truth,), _ = read_truth(tmp_path, entry | {"grid": 96, "distance": "0.5 AU", "periodic": True})
     assert truth.plate_scale == pytest.approx(4 * angular_size(48 * u.km).value)
     assert truth.periodic
-    with pytest.raises(ValueError, match=r"file\.fits has neither 'plate_scale' nor 'grid'"):
+    with pytest.raises(ValueError, match=r"file\.fits has neither of 'plate_scale' and 'grid'"):
         read_truth(tmp_path, entry)
     with pytest.raises(ValueError, match=r"file\.fits: 'grid' is '48 G', expected a quantity"):
         read_truth(tmp_path, entry | {"grid": "48 G"})
