@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-__all__ = ["check_map", "check_positive", "check_psf", "check_wavelength"]
+__all__ = ["check_image", "check_map", "check_positive", "check_psf", "check_wavelength"]
 
 # Ångström, from the ultraviolet to the far infrared: what is outside is in another unit.
 _WAVELENGTHS = 1000, 1_000_000
@@ -18,6 +18,15 @@ def check_map(**maps):
         if not isinstance(smap, GenericMap):
             msg = f"{name} is a {type(smap).__name__}, expected a sunpy Map: make it with sunpy.map.Map, one at a time"
             raise TypeError(msg)
+
+
+def check_image(**maps):
+    """Raise where an argument is not a sunpy Map, or one of standard deviations."""
+    check_map(**maps)
+    for name, smap in maps.items():
+        if smap.meta.get("utype") == "StdDevUncertainty":
+            msg = f"{name} is a Map of standard deviations, expected the image: take the first one of the file"
+            raise ValueError(msg)
 
 
 def check_positive(**values):

@@ -11,7 +11,7 @@ from scipy import fft, integrate, ndimage, special
 
 import astropy.units as u
 
-from ._arguments import check_map, check_psf
+from ._arguments import check_image, check_psf
 from ._hmi import PLATE_SCALE, check_plate_scale, pixel_sides
 from ._metadata import rescale
 from ._provenance import UNDONE
@@ -195,9 +195,10 @@ def redegrade(enhanced_map, *, psf=None, target=None):
     TypeError
         Where `enhanced_map` is not a sunpy Map, or `psf` or `target` not a PSF.
     ValueError
-        Where the shape is odd, the pixels are not those of an enhanced Map, or none of them is finite.
+        Where it is a Map of standard deviations, its shape is odd, its pixels are not those of an enhanced Map, or none
+        is finite.
     """
-    check_map(enhanced_map=enhanced_map)
+    check_image(enhanced_map=enhanced_map)
     check_psf(psf=psf, target=target)
     data = np.asarray(enhanced_map.data)  # of a dask array, once
     if data.ndim != 2 or data.shape[0] % 2 or data.shape[1] % 2:

@@ -17,7 +17,9 @@ from sunpy_enhance import enhance_map
 from sunpy_enhance._figures import before_after
 from sunpy_enhance._geometry import Disk
 from sunpy_enhance._network import load_network
+from sunpy_enhance.optics import redegrade
 from sunpy_enhance.uncertainty import read_map, save_map, sigma_map
+from sunpy_enhance.validation import check, compare
 
 pytestmark = pytest.mark.filterwarnings("ignore:of the solar disk in this Map")
 
@@ -262,6 +264,17 @@ def test_sigma_map_is_cut_and_turned_as_the_map_is(enhanced):
     assert sigma.unit == enhanced.unit
     assert sigma.plot_settings["norm"].vmin == 0
     assert "utype" not in enhanced.meta
+
+
+def test_sigma_map_is_not_taken_for_the_image(enhanced, tmp_path):
+    save_map(enhanced, tmp_path / "out.fits")
+    image, sigma = sunpy.map.Map(tmp_path / "out.fits")
+    smap = make_map("magnetogram" if enhanced.unit.is_equivalent(u.G) else "continuum")
+    for wrong in (sigma, sigma_map(enhanced)):
+        for function in (redegrade, lambda one: check(one, smap), lambda one: compare(one, image)):
+            with pytest.raises(ValueError, match="is a Map of standard deviations, expected the image: take the first"):
+                function(wrong)
+    assert redegrade(image).data.shape == smap.data.shape
 
 
 def test_sigma_map_of_a_map_without(networks):

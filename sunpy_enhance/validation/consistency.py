@@ -149,10 +149,10 @@ def check(
     TypeError
         Where `enhanced` is not a sunpy Map, `smap` not one of real numbers, or another argument is of the wrong type.
     ValueError
-        Where the Maps are not of the same frame, nothing is left within the border or all is flagged, it is not known
-        what made `enhanced`, or that has the name of a shipped network and is another one, the network is for another
-        observable, the noise is not positive or in a unit of another kind, or a level of the quiet Sun that was given
-        per pixel is not given again.
+        Where one is a Map of standard deviations, they are not of the same frame, nothing is left within the border
+        or all is flagged, it is not known what made `enhanced`, or that has the name of a shipped network and is
+        another one, the network is for another observable, the noise is not positive or in a unit of another kind, or
+        a level of the quiet Sun that was given per pixel is not given again.
 
     Examples
     --------
@@ -164,14 +164,14 @@ def check(
     >>> round(float(found.chi_square), 1)
     0.8
     """
-    from sunpy_enhance._arguments import check_map, check_psf
+    from sunpy_enhance._arguments import check_image, check_psf
     from sunpy_enhance._hmi import observable, pixel_sides, with_unit
     from sunpy_enhance._pixels import dilate
     from sunpy_enhance._provenance import given_level
     from sunpy_enhance.optics import redegrade
     from sunpy_enhance.photometry import to_network
 
-    check_map(enhanced=enhanced, smap=smap)
+    check_image(enhanced=enhanced, smap=smap)
     check_psf(psf=psf, target=target)
     if not (border.isscalar and np.isfinite(border) and border >= 0 * u.arcsec):
         msg = f"border is {border}, expected one angle that is finite and not negative, such as 8 * u.arcsec"

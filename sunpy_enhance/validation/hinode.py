@@ -7,7 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_enhance._arguments import check_map
+from sunpy_enhance._arguments import check_image
 from sunpy_enhance._hmi import pixel_sides
 from sunpy_enhance.validation._alignment import fill_gaps, find_shift, move, onto_one_grid
 
@@ -119,9 +119,9 @@ def compare(
     TypeError
         Where one of the two is not a sunpy Map.
     ValueError
-        Where one is a field and the other an intensity, the reference's telescope resolves less, its wavelength is
-        unclear, the Maps do not overlap by at least 32 pixels along both axes, the largest shift is not positive and
-        finite, or nothing in common is found within it.
+        Where one is a Map of standard deviations, one is a field and the other an intensity, the reference's
+        telescope resolves less, its wavelength is unclear, the Maps do not overlap by at least 32 pixels along both
+        axes, the largest shift is not positive and finite, or nothing in common is found within it.
 
     Notes
     -----
@@ -132,7 +132,7 @@ def compare(
     """
     from sunpy.map import GenericMap
 
-    check_map(enhanced=enhanced, reference_map=reference_map)
+    check_image(enhanced=enhanced, reference_map=reference_map)
     if aperture < target:
         msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
         raise ValueError(msg)
