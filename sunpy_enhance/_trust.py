@@ -61,7 +61,7 @@ class Flags:
         """Warn of what a user of a Map of the disk would not expect to be flagged, with its share of the disk.
 
         That is every pixel that is missing or outside the range where the Map is enhanced, and the limb where more of
-        the Map is there than of a full disk.
+        the Map is there than of a full disk, or all of it.
         """
         disk = calibration.mu > 0
         area = np.count_nonzero(disk)
@@ -74,7 +74,7 @@ class Flags:
             "missing, or seen by the network beside a missing pixel": np.count_nonzero(self.missing & inside) / area,
         }
         unexpected = told["missing, or seen by the network beside a missing pixel"] > 0
-        unexpected |= limb != "enhance" and beyond > card.mu_validated**2 + _EXPECTED
+        unexpected |= limb != "enhance" and (beyond == 1 or beyond > card.mu_validated**2 + _EXPECTED)
         if self.outside is not None:
             low, high = card.input_range
             share = np.count_nonzero(self.outside & inside) / area

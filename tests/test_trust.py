@@ -67,6 +67,14 @@ def test_a_full_disk_is_no_surprise_but_a_map_of_the_limb_is(networks):
         enhance_map(limb, model=networks["continuum"], quiet_sun=5e4, limb="enhance")  # it was asked for
 
 
+def test_a_map_of_which_nothing_is_enhanced_is_told(tmp_path):
+    """As by a network that was better than bicubic interpolation nowhere."""
+    model = write_network(tmp_path / "a.onnx", mu_validated=1.0)
+    with pytest.warns(SunpyUserWarning, match="100.00% beyond mu = 1, the smallest that was validated"):
+        out = enhance_map(make_map("continuum"), model=model)
+    assert out.mask.all()
+
+
 def test_what_is_missing_at_the_limb_is_told_where_the_limb_is_enhanced(networks):
     limb = make_map("continuum", (64, 64), crval1=950.0, crota2=0.0)
     mu = Disk.of(limb).mu()

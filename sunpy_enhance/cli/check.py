@@ -27,6 +27,9 @@ def add_to(commands):
 def _check(options):
     from sunpy_enhance.validation import check
 
+    if options.out and options.out.is_dir():
+        msg = f"--out is the folder {options.out}, expected the name of a file: give one in it"
+        raise IsADirectoryError(msg)
     found = check(read_map(options.after), read_map(options.before), model=options.model, noise=options.noise)
     print(found)
     name = options.after.name.removesuffix(".gz").removesuffix(".fits")

@@ -84,7 +84,7 @@ def merge(base, own):
     merged = base | own
     for key in base.keys() & own.keys():
         old, new = base[key], own[key]
-        if isinstance(old, dict) and isinstance(new, dict) and new.get("kind", old.get("kind")) == old.get("kind"):
+        if isinstance(old, dict) and isinstance(new, dict) and new.get("kind", _kind(old)) == _kind(old):
             merged[key] = merge(old, new)
     for key, other in (("steps", "epochs"), ("epochs", "steps")):
         if key in own and other not in own:
@@ -93,6 +93,10 @@ def merge(base, own):
         others = {"number", "test_number"} - own.get("patches", {}).keys()
         merged["patches"] = {key: value for key, value in merged["patches"].items() if key not in others}
     return merged
+
+
+def _kind(table):
+    return table.get("kind", "hybrid")  # only [network] may leave it out
 
 
 def change(text, table, changes):

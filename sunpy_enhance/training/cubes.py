@@ -79,13 +79,16 @@ def plate_scale_of(said, path):
     Raises
     ------
     ValueError
-        Where it tells both or neither, or one is not a positive quantity of its kind.
+        Where it tells both or neither, a distance that is not asked for, or one is not a positive quantity of its kind.
     """
     if ("plate_scale" in said) == ("grid" in said):
         found = "both" if "grid" in said else "neither"
         msg = f"{path} has {found} of 'plate_scale' and 'grid', expected one: tell the spacing of its pixels once"
         raise ValueError(msg)
     if "plate_scale" in said:
+        if "distance" in said:
+            msg = f"{path} has 'plate_scale' and 'distance', expected 'grid' with a distance: remove one of the two"
+            raise ValueError(msg)
         return to_quantity(said["plate_scale"], u.arcsec, path, "plate_scale")
     grid = to_quantity(said["grid"], u.km, path, "grid")
     return angular_size(grid, to_quantity(said.get("distance", 1), u.au, path, "distance"))

@@ -33,12 +33,18 @@ def hold_out(truths, fraction, axis=0, *, time_gap=0, name="the source"):
     Raises
     ------
     ValueError
-        Where fraction or axis are none, or there is too little to part.
+        Where fraction or axis are none, there is too little to part, or snapshots are to be left out of images that
+        are cut.
     """
     if not (isinstance(fraction, numbers.Real) and -1 <= fraction <= 1) or axis not in (0, 1, "time"):
         msg = (
             f"{name} has held_out = {fraction!r} and axis = {axis!r}, "
             'expected a fraction between -1 and 1, and 0, 1 or "time"'
+        )
+        raise ValueError(msg)
+    if time_gap and axis != "time":
+        msg = (
+            f'{name} has time_gap = {time_gap} and axis = {axis!r}, expected axis = "time" with it: give that, or none'
         )
         raise ValueError(msg)
     if axis == "time":

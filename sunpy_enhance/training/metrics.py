@@ -8,9 +8,10 @@ import torch
 
 from sunpy_enhance._sigma import factor_at
 from sunpy_enhance.training.calibration import coverage
-from sunpy_enhance.training.patches import Patches, sample_patches
+from sunpy_enhance.training.patches import Patches, coarsest_sampling, sample_patches
 from sunpy_enhance.training.recipe import HELD_OUT_SEEDS
 from sunpy_enhance.training.sources import synthetic_truth
+from sunpy_enhance.training.synthetic import PLATE_SCALE
 from sunpy_enhance.validation import scores
 
 __all__ = ["evaluate", "validate_towards_limb"]
@@ -95,11 +96,14 @@ def validate_towards_limb(recipe, network, linear, head=None, uncertainty=None, 
     trained = min((entry["mu"] for entry in recipe.table.get("synthetic", []) if "mu" in entry), default=0.0)
     rng, sampling = np.random.default_rng([recipe["seed"], 3]), recipe.sampling()
     optics = {key: sampling[key] for key in ("psf", "target", "plate_scale")}
+    # Finer than the 48 km of the synthetic Sun for a target that sees them.
+    scale = min(PLATE_SCALE, coarsest_sampling(sampling["target"], sampling["plate_scale"]))
     name, metrics, covered, validated, broken = recipe["name"], {}, {}, 1.0, False
     for mu in _MU:
         parts = []
         for kind in _LIMB_KINDS[recipe["observable"]]:
-            truth = synthetic_truth(recipe["observable"], kind, seed=2 * HELD_OUT_SEEDS, shape=shape, mu=mu)
+            options = {"seed": 2 * HELD_OUT_SEEDS, "shape": shape, "mu": mu, "plate_scale": scale}
+            truth = synthetic_truth(recipe["observable"], kind, **options)
             truth = dataclasses.replace(truth, source=f"mu = {mu}, {kind}")
             parts.append(sample_patches(truth, number, rng=rng, **sampling))
         patches = Patches.join(parts)

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from sunpy_enhance.optics import degrade
 
-__all__ = ["Patches", "check_sampling", "sample_patches"]
+__all__ = ["Patches", "check_sampling", "coarsest_sampling", "sample_patches"]
 
 
 @dataclasses.dataclass
@@ -131,11 +131,14 @@ def sample_patches(
     return Patches(inputs, targets, [truth.source] * number)
 
 
+def coarsest_sampling(target, plate_scale):
+    """Return the largest plate scale of a truth that has all that a target passes, or its patches can show."""
+    return 0.5 / min(target.limit, 1 / plate_scale)
+
+
 def check_sampling(truth, target, plate_scale, size):
     """Raise where a truth, as it is, holds too little for patches of the target."""
-    scale = truth.plate_scale
-    # What the target passes, or the pixels of its patches can show.
-    coarsest = 0.5 / min(target.limit, 1 / plate_scale)
+    scale, coarsest = truth.plate_scale, coarsest_sampling(target, plate_scale)
     if scale > 1.001 * coarsest:
         msg = (
             f"truth {truth.source} has {scale:.3g} arcsec per pixel, expected at most {coarsest:.3g}, or it is no "

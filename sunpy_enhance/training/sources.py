@@ -15,7 +15,7 @@ from sunpy_enhance.training.files import check_hashes, paths_of
 from sunpy_enhance.training.holdout import hold_out
 from sunpy_enhance.training.muram import is_muram, options_of, read_muram
 from sunpy_enhance.training.preparations import PREPARATIONS
-from sunpy_enhance.training.synthetic import synthetic_sun
+from sunpy_enhance.training.synthetic import PLATE_SCALE, synthetic_sun
 from sunpy_enhance.training.truth import Truth, calibrate
 
 __all__ = ["Truth", "read_truth", "synthetic_truth"]
@@ -175,7 +175,7 @@ def _check_unit(truth, observable, file):
         raise ValueError(msg)
 
 
-def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
+def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0, plate_scale=PLATE_SCALE):
     """Return a scene of `sunpy_enhance.training.synthetic` as `~sunpy_enhance.training.truth.Truth`.
 
     Parameters
@@ -187,12 +187,14 @@ def synthetic_truth(observable, kind, *, seed, shape=(1024, 1024), mu=1.0):
     shape : (int, int)
     mu : float
         Cosine of the heliocentric angle.
+    plate_scale : float
+        Arcsec per pixel.
 
     Returns
     -------
     `~sunpy_enhance.training.truth.Truth`
         Periodic, of the source "synthetic KIND".
     """
-    scene = synthetic_sun(kind, shape, seed=seed, mu=mu)
+    scene = synthetic_sun(kind, shape, seed=seed, plate_scale=plate_scale, mu=mu)
     image = scene.continuum if observable == "continuum" else scene.field
     return Truth(image, scene.plate_scale, f"synthetic {kind}", periodic=True, unit=_UNITS[observable])

@@ -13,9 +13,11 @@ from ._flux_tubes import TUBE, activity, balance, internetwork, magnetic_brightn
 from ._granulation import granulation, noise
 from ._spots import draw_pores, draw_spots
 
-__all__ = ["KINDS", "Scene", "synthetic_sun"]
+__all__ = ["KINDS", "PLATE_SCALE", "Scene", "synthetic_sun"]
 
 KINDS = ("quiet", "network", "plage", "mixed", "pores", "spot", "bipole", "delta")
+# Arcsec per pixel: 48 km at disk centre.
+PLATE_SCALE = 0.0662
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Scene:
     kind: str
 
 
-def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=0.0662, mu=1.0):
+def synthetic_sun(kind, shape=(1024, 1024), *, seed, plate_scale=PLATE_SCALE, mu=1.0):
     """Draw a patch of the Sun, periodic at its borders.
 
     `mu` foreshortens along x, tilts the field against the line of sight and weakens the

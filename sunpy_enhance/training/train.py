@@ -155,15 +155,15 @@ def _uncertainty(recipe, network, head, patches):
     return calibration | {"border": border} | ({} if limb is None else {"limb": limb})
 
 
-def _input_range(patches, chunk=256):
+def _input_range(patches, observable, chunk=256):
     """Return the smallest and the largest value of the images, without noise."""
     ends = []
     for start in range(0, len(patches), chunk):
         images = patches.inputs[np.arange(start, min(start + chunk, len(patches)))]
         ends.append((images.min(), images.max()))
     low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-    # A field has no preferred sign.
-    return (-max(-low, high), max(-low, high)) if low < 0 else (low, high)
+    # A field has no preferred sign, whatever that of the truth.
+    return (-max(-low, high), max(-low, high)) if observable == "magnetogram" else (low, high)
 
 
 def _check(recipe, out, device):
@@ -239,7 +239,7 @@ def train_and_export(
             head = train_head(recipe, network, data, device=_device(device), checkpoint=second, progress=progress)
             uncertainty = _uncertainty(recipe, network, head, calibration_patches(recipe, data))
             uncertainty["coverage"] = coverage(recipe, network, head, held_out)
-        input_range = _input_range(patches[0])
+        input_range = _input_range(patches[0], recipe["observable"])
     mu_validated, towards_limb, covered = validate_towards_limb(recipe, network, linear, head, uncertainty)
     if head is not None:
         uncertainty["coverage"] |= covered

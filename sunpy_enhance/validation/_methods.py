@@ -38,7 +38,8 @@ class Function:
     def __call__(self, images):
         from sunpy_enhance.validation.scores import crop
 
-        results = [self.function(image) for image in images]
+        # A copy: the other methods get these images, too, whatever the function does to its own.
+        results = [self.function(image.copy()) for image in images]
         several = isinstance(results[0], tuple)
         stacks = [np.stack(part) for part in (zip(*results, strict=True) if several else [results])]
         expected = tuple(2 * n for n in images.shape[1:])

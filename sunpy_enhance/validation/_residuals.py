@@ -12,7 +12,10 @@ __all__ = ["levels", "residual_by_regime", "spectra"]
 
 
 def residual_by_regime(before, residual, used, kind, sigma):
-    """Return {"all" or a regime: its pixels, and the RMS, bias, relative size and chi-square of its residual}."""
+    """Return {"all" or a regime: its pixels, and the RMS, bias, relative size and chi-square of its residual}.
+
+    The noise sigma is that of each pixel.
+    """
     result = {}
     for name, footprint in {"all": used, **regimes(before, kind)}.items():
         those = footprint & used
@@ -24,7 +27,7 @@ def residual_by_regime(before, residual, used, kind, sigma):
                 "rms": float(np.sqrt(mean_square)),
                 "bias": float(np.mean(error)),
                 "relative": float(np.abs(error).sum() / np.abs(value).sum()),
-                "chi_square": mean_square / sigma**2,
+                "chi_square": float(np.mean((error / sigma[those]) ** 2)),
             }
             if kind == "magnetogram":
                 result[name]["strength"] = float(np.mean(np.sign(value) * error))

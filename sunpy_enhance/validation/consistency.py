@@ -36,7 +36,8 @@ class Check:
     model : str
         What made the enhanced Map.
     noise : float
-        Standard deviation of the input's noise.
+        Standard deviation of the input's noise; where it was given in counts, the median over the pixels that were
+        used, as their quiet Sun is not the same.
     regimes : dict
         Name ("all" first, then those of `sunpy_enhance.validation.regimes`) to ``pixels``, ``rms``, ``bias``,
         ``relative`` (sum of the absolute residuals over that of the input's values) and ``chi_square``. For a field
@@ -185,7 +186,8 @@ def check(
     quiet_sun = given_level(enhanced.meta) if quiet_sun is None else quiet_sun
     limb = enhanced.meta.get("enhlimb", "mask")
     _, calibration = to_network(smap, card, quiet_sun, limb)
-    sigma = float(card.noise if noise is None else _in_network_unit(noise, smap, calibration))
+    level = calibration.level(0, len(calibration.data))
+    sigma = card.noise if noise is None else _in_network_unit(noise, smap, level, kind)
     again = redegrade(enhanced, psf=psf, target=target)
 
     data = calibration.data
@@ -200,10 +202,10 @@ def check(
         msg = f"no pixel is left to compare farther than {border} from the border: give a smaller border="
         raise ValueError(msg)
 
-    level = calibration.level(0, len(used))
     before = np.where(valid, data / level, np.nan)
     difference = np.where(used, again.data - data, np.nan)
     residual = difference / level
+    sigma = np.broadcast_to(np.asarray(sigma, float), used.shape)
     residual_map = smap._new_instance(difference.astype(np.float32), again.meta, plot_settings=None)
     after = _after(enhanced, calibration)
     return Check(
@@ -214,7 +216,7 @@ def check(
         used=used,
         observable=kind,
         model=name,
-        noise=sigma,
+        noise=float(np.median(sigma[used])),
         regimes=residual_by_regime(before, residual, used, kind, sigma),
         levels=levels(smap, before, after, valid, kind),
         spectra=spectra(before, after, residual, used, card.plate_scale),
@@ -267,8 +269,8 @@ def _flagged(enhanced, calibration, card, limb):
     return flagged
 
 
-def _in_network_unit(noise, smap, calibration):
-    """Return a noise in units of the quiet Sun, or in gauss."""
+def _in_network_unit(noise, smap, level, kind):
+    """Return a noise in units of the quiet Sun, of each pixel where its level changes, or in gauss."""
     if not isinstance(noise, u.Quantity):
         msg = f"noise is a {type(noise).__name__}, expected a Quantity, such as 10 * u.G"
         raise TypeError(msg)
@@ -276,12 +278,12 @@ def _in_network_unit(noise, smap, calibration):
         msg = f"noise is {noise}, expected one standard deviation that is finite and positive"
         raise ValueError(msg)
     own = u.dimensionless_unscaled if smap.unit is None else smap.unit
-    magnetic = calibration.quiet_sun is None
+    magnetic = kind == "magnetogram"
     relative = u.dimensionless_unscaled
     if not magnetic and noise.unit.is_equivalent(relative) and not own.is_equivalent(relative):
         return noise.to_value(relative)
     try:
-        return noise.to_value(u.G) if magnetic else noise.to_value(own) / calibration.quiet_sun.level
+        return noise.to_value(u.G) if magnetic else noise.to_value(own) / level
     except u.UnitConversionError as error:
         other = "" if magnetic else ", or in units of the quiet Sun"
         msg = f"noise is {noise}, the Map in {str(own) or 'no unit'}: give it in a unit like the Map's{other}"

@@ -121,7 +121,8 @@ def compare(
     ValueError
         Where one is a Map of standard deviations, one is a field and the other an intensity, the reference's
         telescope resolves less, its wavelength is unclear, the Maps do not overlap by at least 32 pixels along both
-        axes, the largest shift is not positive and finite, or nothing in common is found within it.
+        axes, a diameter or the largest shift is not one positive and finite number, or nothing in common is found
+        within that shift.
 
     Notes
     -----
@@ -133,11 +134,12 @@ def compare(
     from sunpy.map import GenericMap
 
     check_image(enhanced=enhanced, reference_map=reference_map)
+    for name, value in (("aperture", aperture), ("target", target), ("largest_shift", largest_shift)):
+        if not (value.isscalar and np.isfinite(value) and value > 0):
+            msg = f"{name} is {value}, expected one Quantity of more than nothing, and finite: give such a one"
+            raise ValueError(msg)
     if aperture < target:
         msg = f"the telescope of the reference has {aperture}, expected at least the {target} that is compared with"
-        raise ValueError(msg)
-    if not (largest_shift > 0 and np.isfinite(largest_shift)):
-        msg = f"largest_shift is {largest_shift}, expected more than nothing, and finite: how far to look, in arcsec"
         raise ValueError(msg)
     data = _valid(reference_map)
     signed = _is_field(enhanced, reference_map, data)

@@ -52,6 +52,7 @@ def test_distance_and_plate_scale(sidecar):
     [
         ('grid = "48 km"', "", "has neither of 'plate_scale' and 'grid', expected one"),
         ('grid = "48 km"', 'grid = "48 km"\nplate_scale = 0.1', "has both of 'plate_scale' and 'grid', expected one"),
+        ('grid = "48 km"', "plate_scale = 0.1\ndistance = 0.5", "'plate_scale' and 'distance', expected 'grid' with a"),
         ('"48 km"', '"48 s"', "'grid' is '48 s', expected a quantity that is convertible to km"),
         ('"48 km"', "-48", "'grid' is -48, expected more than zero"),
         ('unit = "1121 G"', "", "no 'unit', expected that of the field"),

@@ -63,6 +63,8 @@ def test_what_cannot_be_held_out_is_named():
         hold_out([numbered((40, 40))], 0.3, name="run")
     with pytest.raises(ValueError, match="2 left out in between"):
         hold_out(truths, 0.3, "time", time_gap=2)
+    with pytest.raises(ValueError, match='run has time_gap = 2 and axis = 0, expected axis = "time"'):
+        hold_out([numbered((80, 40))], 0.3, time_gap=2, name="run")
     with pytest.raises(ValueError, match=r"held_out = 1\.5 and axis = 0"):
         hold_out(truths, 1.5)
     with pytest.raises(ValueError, match='expected a fraction between -1 and 1, and 0, 1 or "time"'):

@@ -147,3 +147,18 @@ def test_validation_ends_where_the_training_did(monkeypatch, angles, validated):
     recipe = read_recipe("continuum", changes={"synthetic": entries})
     found, _, _ = metrics.validate_towards_limb(recipe, None, object(), shape=(64, 64), number=1)
     assert found == validated
+
+
+@pytest.mark.parametrize(("diameter", "plate_scale"), [(0.28, 0.504), (1.0, 0.109)])
+def test_the_synthetic_sun_is_fine_enough_for_any_target(monkeypatch, diameter, plate_scale):
+    """A target of a metre passes more than 48 km per pixel can show."""
+    monkeypatch.setattr(metrics, "_MU", (1.0,))
+    drawn, original = [], metrics.synthetic_truth
+    monkeypatch.setattr(metrics, "synthetic_truth", lambda *a, **k: drawn.append(original(*a, **k)) or drawn[-1])
+    recipe = read_recipe("continuum-linear", changes={"target.diameter": diameter, "plate_scale": plate_scale})
+    linear = recipe.linear()
+    _, found, _ = metrics.validate_towards_limb(recipe, linear, linear, shape=(64, 64), number=1)
+    assert set(found) == {"mu = 1.0, quiet", "mu = 1.0, spot"}
+    finest = 0.5 / AiryPSF(diameter=diameter).limit
+    assert {truth.plate_scale for truth in drawn} == {min(0.0662, finest)}
+    assert (finest < 0.0662) == (diameter == 1.0)

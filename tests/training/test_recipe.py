@@ -65,6 +65,13 @@ def test_a_base_beside_the_recipe_comes_first(own):
     assert read_recipe(own)["seed"] == 77
 
 
+def test_the_kind_of_network_that_the_base_does_not_name_is_the_same_kind():
+    base = read_recipe("continuum-fast")["network"]
+    assert "kind" not in base
+    changed = read_recipe("continuum-fast", changes={"network": {"kind": "hybrid", "narrow": 13}})
+    assert changed["network"] == base | {"kind": "hybrid", "narrow": 13}
+
+
 def test_another_kind_replaces_the_table_and_epochs_replace_steps(own):
     own.write_text(OWN.replace("steps = 7", 'epochs = 2\n[psf]\nkind = "airy"\ndiameter = 0.14'))
     recipe = read_recipe(own)

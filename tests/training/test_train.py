@@ -31,6 +31,7 @@ from sunpy_enhance.training import metrics as metrics_module  # noqa: E402
 from sunpy_enhance.training import recipe as recipe_module  # noqa: E402
 from sunpy_enhance.training import uncertainty as uncertainty_module  # noqa: E402
 from sunpy_enhance.training.metrics import evaluate  # noqa: E402
+from sunpy_enhance.training.patches import Patches  # noqa: E402
 
 ROOT = Path(sunpy_enhance.__file__).parents[1]
 RECIPES = importlib.resources.files("sunpy_enhance.training") / "recipes"
@@ -506,6 +507,21 @@ def test_a_head_tells_the_error_and_leaves_the_network_alone(recipe_file, limb_i
     if card.observable == "magnetogram":
         assert low == -high
     assert not list(folder.glob("*.checkpoint"))
+
+
+@pytest.mark.parametrize(
+    ("observable", "low", "expected"),
+    [
+        ("magnetogram", 50, (-900, 900)),  # a truth of one polarity
+        ("magnetogram", -1200, (-1200, 1200)),
+        ("continuum", 0.2, (0.2, 900)),
+        ("continuum", -0.1, (-0.1, 900)),  # an umbra whose contrast was raised
+    ],
+)
+def test_the_range_of_a_field_has_both_signs(observable, low, expected):
+    images = np.linspace(low, 900, 32, dtype=np.float32).reshape(2, 4, 4)
+    found = train._input_range(Patches(images, images, ["a", "a"]), observable, chunk=1)
+    assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("recipe_file", ["magnetogram"], indirect=True)

@@ -46,6 +46,17 @@ def test_functions_and_networks_side_by_side():
     assert found.observables == ["magnetogram"]
 
 
+def test_a_function_that_changes_its_input_changes_no_other_method():
+    def spoiler(image):
+        image *= 2
+        return double(image)
+
+    options = {"observable": "magnetogram", "patches": 1, "other": False}
+    spoilt, expected = (benchmark({"mine": one}, **options) for one in (spoiler, double))
+    others = [[row for row in found.rows if row["method"] != "mine"] for found in (spoilt, expected)]
+    assert others[0] == others[1]
+
+
 def test_the_same_seed_gives_the_same_table():
     one, same, other = (benchmark(["continuum-linear"], patches=2, other=False, seed=seed) for seed in (1, 1, 2))
     assert one.rows == same.rows

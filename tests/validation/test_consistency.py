@@ -13,6 +13,8 @@ import sunpy.map
 from sunpy.util.exceptions import SunpyMetadataWarning, SunpyUserWarning
 
 from sunpy_enhance import enhance_map, richardson_lucy
+from sunpy_enhance._geometry import Disk
+from sunpy_enhance._quiet_sun import limb_darkening
 from sunpy_enhance.cli import main
 from sunpy_enhance.optics import AiryPSF, WachterPSF, redegrade, redegrade_image
 from sunpy_enhance.validation import bicubic, check
@@ -343,3 +345,27 @@ def test_command(tmp_path, capsys):
     assert "enhanced already" in capsys.readouterr().err
     assert main([*arguments, "5 G", "--out", str(tmp_path / "mine.json")]) == 0
     assert {path.name for path in tmp_path.glob("mine*")} == {"mine.json", "mine.png"}
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_the_command_refuses_a_folder_for_its_files(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "before.fits", "after.fits", "--out", folder]) == 1
+    assert f"--out is the folder {folder}, expected the name of a file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mu", [0.7, 0.55])
+def test_noise_in_counts_is_the_same_off_the_centre_of_the_disk(mu):
+    shape, away = (120, 120), 971.671936 * np.sqrt(1 - mu**2)
+    where = {"crota2": 0.0, "crpix1": 60.5 - away / 0.504}
+    disk = Disk.of(make_map("continuum", shape, **where))
+    fine = 5e4 * limb_darkening(disk.mu(scale=2)) * (1 + 0.05 * smooth_noise((240, 240), 5))
+    seen = redegrade_image(fine, 0.252) + 50 * np.random.default_rng(0).standard_normal(shape)
+    smap = make_map("continuum", data=seen.astype(np.float32), **where)
+    enhanced = enhance_map(smap)
+    enhanced = enhanced._new_instance(fine.astype(np.float32), enhanced.meta)
+    found = check(enhanced, smap, noise=50 * u.DN / u.s)
+    assert found.chi_square == pytest.approx(1, abs=0.05)
+    assert found.noise == pytest.approx(1e-3 / limb_darkening(mu), rel=0.03)
+    assert height(found) == pytest.approx(0.4, abs=0.05)

@@ -333,10 +333,11 @@ def test_images_of_larger_telescopes_and_what_hmi_would_have_seen_of_them(name):
     np.testing.assert_allclose(found.shift.to_value(u.pix), [-1.3 / 0.252, 0.7 / 0.252], atol=0.05)
 
 
-@pytest.mark.parametrize("largest", [np.nan, np.inf, 0, -1])
-def test_how_far_to_look_is_checked(truth, enhanced, largest):
-    with pytest.raises(ValueError, match="expected more than nothing, and finite"):
-        compare(enhanced, seen(truth, 0.5, 0.16, (240, 250)), largest_shift=largest * u.arcsec)
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0, -1, [50, 60]])
+@pytest.mark.parametrize(("name", "unit"), [("aperture", u.cm), ("target", u.cm), ("largest_shift", u.arcsec)])
+def test_diameters_and_how_far_to_look_are_checked(truth, enhanced, name, unit, value):
+    with pytest.raises(ValueError, match=f"{name} is .*, expected one Quantity of more than nothing, and finite"):
+        compare(enhanced, seen(truth, 0.5, 0.16, (240, 250)), **{name: value * unit})
 
 
 @pytest.mark.parametrize(("error", "largest"), [(0.0, 0.1), (0.2, 0.25), (0.2, 0.5), (2.1, 2.2)])
