@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/trained_on.py DATA [--observables ...] [--steps 1000] [--out docs/accuracy/trained_on.csv]``.
 DATA is the folder of the recipes' files. The weights of ``continuum-paper`` and ``magnetogram-paper``, with the batch
-normalisation in them, are trained on, on the patches and by the loss of the defaults, at a low rate and without an
-average. The table has what this brings on held-out truth. Some twenty minutes on one core for each observable.
+normalisation in them, are trained on as in their recipes, at a low rate. The table has what this brings on held-out
+truth. Some twenty minutes on one core for each observable.
 """
 
 import argparse
@@ -27,17 +27,8 @@ from sunpy_enhance.validation._methods import Trained
 from sunpy_enhance.validation.scenes import Scenes
 from sunpy_enhance.validation.scores import crop
 
-_CHANGES = {"learning_rate": 2e-4, "average": 0.0, "float32": 0.2}
+_CHANGES = {"training.learning_rate": 2e-4, "training.batch": 16, "training.float32": 0.2}
 _HEADING = ["observable", "truth", "default: RMS error", "-paper [dB]", "-paper, trained on [dB]"]
-
-
-def recipe_of(observable, steps):
-    """Return the recipe of the default, for the paper's network."""
-    recipe, paper = read_recipe(observable), read_recipe(f"{observable}-paper")
-    recipe.table["network"] = paper.table["network"]
-    recipe.table["training"] |= _CHANGES | {"steps": steps, "l2": paper["training"]["l2"]}
-    recipe.table["training"]["polarity"] = observable == "magnetogram"
-    return recipe
 
 
 def without_normalisation(network, path):
@@ -108,7 +99,7 @@ def main():
     options = parser.parse_args()
     rows = [_HEADING]
     for observable in options.observables:
-        recipe = recipe_of(observable, options.steps)
+        recipe = read_recipe(f"{observable}-paper", changes=_CHANGES | {"training.steps": options.steps})
         network = without_normalisation(recipe.network(), resolve(f"{observable}-paper"))
         files = [Trained(load_network(name, "cpu")) for name in (observable, f"{observable}-paper")]
         rows += rows_of(observable, [*files, train_on(recipe, network, options.data)], options)

@@ -74,7 +74,7 @@ class Flags:
             "missing, or seen by the network beside a missing pixel": np.count_nonzero(self.missing & inside) / area,
         }
         unexpected = told["missing, or seen by the network beside a missing pixel"] > 0
-        unexpected |= limb != "enhance" and (beyond == 1 or beyond > card.mu_validated**2 + _EXPECTED)
+        unexpected |= limb != "enhance" and beyond >= min(card.mu_validated**2 + _EXPECTED, 1)
         if self.outside is not None:
             low, high = card.input_range
             share = np.count_nonzero(self.outside & inside) / area

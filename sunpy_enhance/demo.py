@@ -96,10 +96,10 @@ def demo_truth(shape=(200, 200), *, seed=11):
         Observable to (image at 0.504 arcsec with noise, truth at 0.252 arcsec), the continuum in units of the
         quiet Sun, the field in gauss.
     """
-    from .training.synthetic import synthetic_sun
+    from .training import synthetic
 
-    size = int(np.ceil(max(shape) * _PLATE_SCALE / 0.0662 / 64)) * 64
-    scene = synthetic_sun("spot", (size, size), seed=seed)
+    size = int(np.ceil(max(shape) * _PLATE_SCALE / synthetic.PLATE_SCALE / 64)) * 64
+    scene = synthetic.synthetic_sun("spot", (size, size), seed=seed)
     rng = np.random.default_rng(seed)
     result = {}
     for observable, image in (("continuum", scene.continuum), ("magnetogram", scene.field)):
