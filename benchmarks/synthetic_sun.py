@@ -16,12 +16,11 @@ from scipy import ndimage
 from astropy.io import fits
 
 from sunpy_enhance.optics import AiryPSF, WachterPSF, degrade
-from sunpy_enhance.training.synthetic import synthetic_sun
+from sunpy_enhance.training.synthetic import PLATE_SCALE, synthetic_sun
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-SCALE = 0.0662
 # HMI's pixel in pixels of a scene, and its noise in gauss (720 s; Liu et al. 2012, Sol. Phys. 279, 295).
 PIXEL, NOISE = 8, 6.3
 SEEDS = range(20, 24)
@@ -29,7 +28,7 @@ SEEDS = range(20, 24)
 
 def as_hmi(scene):
     continuum, field = (
-        degrade(i, WachterPSF(), SCALE, periodic=True)[::PIXEL, ::PIXEL] for i in (scene.continuum, scene.field)
+        degrade(i, WachterPSF(), PLATE_SCALE, periodic=True)[::PIXEL, ::PIXEL] for i in (scene.continuum, scene.field)
     )
     return continuum, field + NOISE * np.random.default_rng(0).standard_normal(field.shape)
 
@@ -109,10 +108,10 @@ def spectra(data, scenes, outdir):
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True)
     rows = [["quiet Sun", "contrast", "skewness"]]
     for axis, (name, (psf, (image, scale))) in zip(axes, panels.items(), strict=True):
-        seen = [degrade(i, psf, SCALE, periodic=True) if psf else i for i in sharp]
+        seen = [degrade(i, psf, PLATE_SCALE, periodic=True) if psf else i for i in sharp]
         rows += [statistics(f"{name}, synthetic", np.concatenate(seen)), statistics(f"{name}, real", image)]
-        q, found = power(seen[0], SCALE)
-        found = np.mean([found, *(power(i, SCALE)[1] for i in seen[1:])], axis=0)
+        q, found = power(seen[0], PLATE_SCALE)
+        found = np.mean([found, *(power(i, PLATE_SCALE)[1] for i in seen[1:])], axis=0)
         axis.semilogy(*power(window(image), scale), "k.-", label="real: SST" if scale < 0.1 else "real: HMI")
         axis.semilogy(q, found, "C1", label="synthetic")
         axis.set(title=name, xlabel="cycles / arcsec", xlim=(0, 1 if psf and scale > 0.1 else 2.4), ylim=(1e-6, 2e-2))

@@ -19,10 +19,8 @@ from torch import nn
 from sunpy_enhance._network import load_network
 from sunpy_enhance._paper import FOLD
 from sunpy_enhance.models import resolve
-from sunpy_enhance.training.loop import optimise
-from sunpy_enhance.training.losses import Loss
-from sunpy_enhance.training.recipe import make_patches, read_recipe
-from sunpy_enhance.training.train import _fit_linear, _linear_errors
+from sunpy_enhance.training.recipe import read_recipe
+from sunpy_enhance.training.train import train
 from sunpy_enhance.validation._methods import Trained
 from sunpy_enhance.validation.scenes import Scenes
 from sunpy_enhance.validation.scores import crop
@@ -53,16 +51,6 @@ def without_normalisation(network, path):
             layer.weight.copy_(kernel)
             layer.bias.copy_(bias)
     return network
-
-
-def train_on(recipe, network, directory):
-    """Return the network after the steps of the recipe."""
-    data, held_out = make_patches(recipe, directory)
-    rng = np.random.default_rng([recipe["seed"], 0])
-    linear = _fit_linear(recipe, data, rng)
-    errors = _linear_errors(linear, data, recipe["noise"], rng, flips=recipe["training"]["flips"])
-    loss = Loss(recipe, network.constant, errors, data.sources, torch.device("cpu"))
-    return optimise(network, recipe, data, held_out, loss, device=torch.device("cpu"))[0].eval()
 
 
 def restored(method, noisy, halo):
@@ -102,7 +90,8 @@ def main():
         recipe = read_recipe(f"{observable}-paper", changes=_CHANGES | {"training.steps": options.steps})
         network = without_normalisation(recipe.network(), resolve(f"{observable}-paper"))
         files = [Trained(load_network(name, "cpu")) for name in (observable, f"{observable}-paper")]
-        rows += rows_of(observable, [*files, train_on(recipe, network, options.data)], options)
+        trained, *_ = train(recipe, options.data, network=network, device="cpu")
+        rows += rows_of(observable, [*files, trained], options)
     print_rows(rows, options.out)
 
 

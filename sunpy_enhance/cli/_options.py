@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["at_least_one", "quantity", "time"]
+__all__ = ["at_least_one", "quantity", "refuse_folder", "time"]
 
 
 def at_least_one(text):
@@ -26,6 +26,13 @@ def quantity(text):
     except (TypeError, ValueError) as error:
         msg = f"it is {text!r}, expected a number and its unit, such as '6.3 G'"
         raise argparse.ArgumentTypeError(msg) from error
+
+
+def refuse_folder(option, path):
+    """Raise where an option has a folder that should have a file."""
+    if path.is_dir():
+        msg = f"{option} is the folder {path}, expected the name of a file: give one in it"
+        raise IsADirectoryError(msg)
 
 
 def time(text):

@@ -3,7 +3,7 @@
 import json
 
 from sunpy_enhance._files import read_map, with_home
-from sunpy_enhance.cli._options import quantity
+from sunpy_enhance.cli._options import quantity, refuse_folder
 
 __all__ = ["add_to"]
 
@@ -27,9 +27,8 @@ def add_to(commands):
 def _check(options):
     from sunpy_enhance.validation import check
 
-    if options.out and options.out.is_dir():
-        msg = f"--out is the folder {options.out}, expected the name of a file: give one in it"
-        raise IsADirectoryError(msg)
+    if options.out:
+        refuse_folder("--out", options.out)
     found = check(read_map(options.after), read_map(options.before), model=options.model, noise=options.noise)
     print(found)
     name = options.after.name.removesuffix(".gz").removesuffix(".fits")

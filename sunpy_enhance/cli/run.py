@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from sunpy_enhance._files import complete_file, with_home
-from sunpy_enhance.cli._options import at_least_one
+from sunpy_enhance.cli._options import at_least_one, refuse_folder
 
 __all__ = ["add_batch_options", "add_to", "batch_options", "client_for", "prepare_table", "tell"]
 
@@ -52,9 +52,7 @@ def client_for(options):
 
 def prepare_table(path):
     """Make the folder of a table, before the work that the table is about."""
-    if path.is_dir():
-        msg = f"--table is the folder {path}, expected the name of a file: give one in it"
-        raise IsADirectoryError(msg)
+    refuse_folder("--table", path)
     if path.exists():
         with path.open("rb") as stream:
             beginning = stream.read(7)

@@ -57,7 +57,9 @@ def _linear_errors(linear, patches, noise, rng, *, flips, chunk=64):
     return torch.cat(errors).numpy()
 
 
-def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, history=None, progress=True):
+def train(
+    recipe, directory, *, network=None, device="auto", checkpoint=None, patches=None, history=None, progress=True
+):
     """Train the network of a recipe.
 
     The linear filter is fitted by least squares, whatever the network: it is what a network has to beat, and where a
@@ -68,6 +70,8 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     recipe : `~sunpy_enhance.training.recipe.Recipe`
     directory : path or None
         Where the recipe's files are.
+    network : `torch.nn.Module`, optional
+        To train on, which changes it; default: a new one of the recipe.
     device : str
         "auto", "cpu" or "cuda", or any other of PyTorch's; "auto" is CUDA where there is a device.
     checkpoint : path, optional
@@ -100,12 +104,13 @@ def train(recipe, directory, *, device="auto", checkpoint=None, patches=None, hi
     device = _device(device)
     settings, seed, noise = recipe["training"], recipe["seed"], recipe["noise"]
     data, held_out = patches or make_patches(recipe, directory, progress=progress)
-    torch.manual_seed(seed)
-    network = recipe.network()
     rng = np.random.default_rng([seed, 0])
     linear = _fit_linear(recipe, data, rng)
-    if hasattr(network, "linear"):
-        network.linear.load_state_dict(linear.linear.state_dict())
+    if network is None:
+        torch.manual_seed(seed)
+        network = recipe.network()
+        if hasattr(network, "linear"):
+            network.linear.load_state_dict(linear.linear.state_dict())
     if network.channels:
         errors = None
         if settings["loss"] == "weighted":

@@ -7,14 +7,11 @@ import numpy as np
 import astropy.units as u
 
 from sunpy_enhance.validation._frame import check_frame
+from sunpy_enhance.validation._made_by import METHODS, made_by, telescope
 from sunpy_enhance.validation._residuals import levels, residual_by_regime, spectra
 from sunpy_enhance.validation._tables import check_lines
 
 __all__ = ["Check", "check"]
-
-# What is not a network and has no card, with the telescope that is left in it. Bicubic interpolation removes nothing:
-# it is judged as if it were what it is compared with.
-_METHODS = {"richardson-lucy": {"kind": "delta"}, "bicubic": {"kind": "airy"}}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -180,9 +177,9 @@ def check(
     smap = with_unit(smap)
     kind = observable(smap)
     check_frame(enhanced, smap)
-    name, card, left = _method(enhanced.meta, kind, model)
+    name, card, left = made_by(enhanced.meta, kind, model)
     card.check(smap)
-    psf, target = psf or _from_card(name, "psf", card.psf), target or _from_card(name, "target", left)
+    psf, target = psf or telescope(name, "psf", card.psf), target or telescope(name, "target", left)
     quiet_sun = given_level(enhanced.meta) if quiet_sun is None else quiet_sun
     limb = enhanced.meta.get("enhlimb", "mask")
     _, calibration = to_network(smap, card, quiet_sun, limb)
@@ -192,7 +189,7 @@ def check(
 
     data = calibration.data
     valid = (calibration.mu > 0) & ~calibration.bad & np.isfinite(again.data)
-    used = valid & ~_flagged(enhanced, calibration, card if name not in _METHODS else None, limb)
+    used = valid & ~_flagged(enhanced, calibration, card if name not in METHODS else None, limb)
     if not used.any():
         msg = "no pixel is left to compare: all are off the disk or flagged, beyond the validated mu for example"
         raise ValueError(msg)
@@ -221,40 +218,6 @@ def check(
         levels=levels(smap, before, after, valid, kind),
         spectra=spectra(before, after, residual, used, card.plate_scale),
     )
-
-
-def _method(meta, kind, model):
-    """Return the name of the method, a card, and the telescope that is left, as a card has it."""
-    from sunpy_enhance._network import load_network
-
-    name = model if model is not None else meta.get("enhmodel")
-    if name is None:
-        msg = "the header has no ENHMODEL: give the network that made the Map with model="
-        raise ValueError(msg)
-    if isinstance(name, str) and name in _METHODS:
-        return name, load_network(kind, "cpu").card, _METHODS[name]
-    try:
-        network = load_network(name, "cpu")
-    except (FileNotFoundError, ValueError) as error:
-        msg = f"the network {name!r} of the enhanced Map is not known ({error}): give its file with model="
-        raise ValueError(msg) from error
-    card = network.card
-    if model is None and meta.get("enhsha", network.sha256) != network.sha256:
-        msg = (
-            f"the Map was made by another network called {name!r} (version {meta.get('enhver')}) than the shipped one "
-            f"(version {card.version}): give its file with model=, or model={name!r} to take this one's telescopes"
-        )
-        raise ValueError(msg)
-    return card.name, card, card.target
-
-
-def _from_card(name, key, described):
-    from sunpy_enhance.optics import psf_from_card
-
-    if not described:
-        msg = f"the card of {name} has no {key}: give it with {key}="
-        raise ValueError(msg)
-    return psf_from_card(**described)
 
 
 def _flagged(enhanced, calibration, card, limb):

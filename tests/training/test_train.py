@@ -128,6 +128,19 @@ def test_train_beats_bicubic_and_starts_from_the_linear_filter(recipe_file):
     assert not network.training
 
 
+def test_a_network_is_trained_on(recipe_file):
+    recipe = recipe_module.read_recipe(recipe_file, changes={"training.learning_rate": 1e-9})
+    patches = recipe_module.make_patches(recipe, recipe_file.parent, progress=False)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe["seed"] + 1)
+        given = recipe.network()
+    before = {key: value.copy() for key, value in weights(given).items()}
+    network, linear, _ = train.train(recipe, None, network=given, patches=patches, progress=False)
+    for key, value in weights(network).items():
+        np.testing.assert_allclose(value, before[key], rtol=0, atol=1e-6)
+    assert not np.allclose(before["linear.dense"], weights(linear)["linear.dense"], rtol=0, atol=1e-3)
+
+
 def onnx_weights(path):
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
 
