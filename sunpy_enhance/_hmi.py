@@ -21,8 +21,11 @@ __all__ = [
 
 # Arcsec per pixel of the camera, and by how much headers differ from it.
 PLATE_SCALE, _PLATE_SCALE_TOLERANCE = 0.504, 0.01
+# What SunPy's reprojection does not keep, and is asked for here.
+_KEEP = "and give the result INSTRUME, TELESCOP, CONTENT and BUNIT of the original"
 _NATIVE = (
-    "use the native HMI data, or regrid with smap.reproject_to where the Map was only resampled, never to undo binning"
+    f"use the native HMI data; where the Map was only resampled (never to undo binning), smap.reproject_to one of "
+    f"{PLATE_SCALE} arcsec {_KEEP}"
 )
 
 # Pixels along the shorter side: below, a network sees mostly its own padding.
@@ -168,12 +171,13 @@ def _content(smap):
     # SHARPs say "HMI observable" for every segment; then its name has to tell, or the unit.
     unclear = lower in ("", "hmi observable")
     name = _DRMS_ID.fullmatch(str(smap.meta.get("drms_id")).strip())
-    if unclear and name and name[1].lower() not in _SEGMENTS:
+    named = name and name[1].lower()
+    if unclear and name and named not in _SEGMENTS:
         _refuse(f"the Map is the segment {name[1]!r} of its series: use the continuum or the line-of-sight magnetogram")
     if line_of_sight or (unclear and _is(unit, u.G)):
         if not _is(unit, u.G):
             _refuse(f"the magnetogram's unit is {unit}, expected one of a magnetic field: set BUNIT to 'Gauss'")
-        if unclear and not (np.asarray(smap.data) < 0).any():
+        if unclear and named != "magnetogram" and not (np.asarray(smap.data) < 0).any():
             _refuse(
                 "the Map has the unit of a magnetic field and no negative value: it is a field strength, "
                 "use the line-of-sight magnetogram (CONTENT = 'MAGNETOGRAM')"
@@ -214,7 +218,7 @@ def _check_projection(smap):
     lonpole = smap.meta.get("lonpole", 180)
     turned = {key: value for key, value in smap.meta.items() if re.fullmatch(r"pv[12]_\d+", key) and value}
     if turned.pop("pv1_3", 180) != 180 or turned or lonpole != 180:  # PV1_3 is another name of LONPOLE
-        _refuse("LONPOLE or PVi_m in the header change the TAN projection: reproject to a plain one first")
+        _refuse(f"LONPOLE or PVi_m in the header change the TAN projection: smap.reproject_to a plain one {_KEEP}")
 
 
 def _check_header(smap):

@@ -87,8 +87,8 @@ class MeasuredPSF:
         rows, columns = (np.arange(size) for size in image.shape)
         centroid = (float(image.sum(axis=0) @ columns), float(image.sum(axis=1) @ rows))
         center = centroid if self.center is None else self.center
-        inside = (0 <= value <= size - 1 for value, size in zip(center, image.shape[::-1], strict=False))
-        if len(center) != 2 or not all(inside):
+        sizes = image.shape[::-1]
+        if np.shape(center) != (2,) or not all(0 <= c <= size - 1 for c, size in zip(center, sizes, strict=True)):
             msg = f"the PSF's centre is {center}, expected (x, y) within its {image.shape[1]} x {image.shape[0]} pixels"
             raise ValueError(msg)
         image.flags.writeable = False

@@ -74,15 +74,15 @@ def enhance_map(
     -----
     sunpy.util.exceptions.SunpyUserWarning
         Where pixels inside the validated disk are flagged, or more of the limb than a full disk has: with the share
-        of each reason.
+        of each reason. And where hardly any of a continuum Map is quiet Sun and its level is not given.
 
     Notes
     -----
     Continuum is divided by the quiet-Sun level before the network and multiplied by the same surface, at the
     output pixels, after it. The level is 1 where the values are those of a series without limb darkening, or the
-    header is and there is hardly any quiet Sun. Otherwise it is the published limb darkening [2]_ scaled to the
-    bright peak of the distribution, so that spots do not shift it; where the frame spans more than half of the range
-    of mu, the shape itself is fitted.
+    header is and there is hardly any quiet Sun; such a Map that was divided by its mean or maximum has one level, too,
+    that of the bright peak of its distribution. Otherwise it is the published limb darkening [2]_ scaled to that peak,
+    so that spots do not shift it; where the frame spans more than half of the range of mu, the shape itself is fitted.
     A frame without any quiet Sun needs ``quiet_sun``.
 
     References

@@ -23,8 +23,12 @@ __all__ = ["LIMBS", "Calibration", "as_level", "to_map", "to_network"]
 LIMBS = ("mask", "enhance", "nan")
 
 # Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design; or of
-# one in units of the disk's centre, if limb darkening explains by so much more why they are not 1.
-ABOUT_ONE, EXPLAINED = (0.8, 1.2), 0.02
+# one in units of the disk's centre, or of its own median. Which of them, the spread tells: without limb darkening it is
+# less, by this factor. Where the frame spans too little of it, the header may tell; else, whether limb darkening
+# explains by so much more why they are not 1.
+ABOUT_ONE, LESS, EXPLAINED = (0.8, 1.2), 0.9, 0.02
+# The quiet Sun of such a series is within this of 1: another level is that of a Map divided by a number of its own.
+_BY_DESIGN = 0.05
 # Of a frame's pixels, and the contrast within the peak of the distribution: granulation has 0.04 in HMI images, values
 # that are spread evenly over the peak 0.07.
 _QUIET_SHARE, _QUIET_CONTRAST = 0.3, 0.05
@@ -225,17 +229,23 @@ def _surface(smap, data, disk, mu, measured, given):
     step = max(1, int(np.sqrt(data.size / SAMPLE)))
     values, mu = _sample(data, mu, measured, step)
     level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
-    if level < ABOUT_ONE[1] and _is_flat(smap) and not _has_quiet_sun(values, level):
+    flat, has_quiet_sun = _is_flat(smap), _has_quiet_sun(values, level)
+    if level < ABOUT_ONE[1] and flat and not has_quiet_sun:
         return QuietSun("1 by design of the series", 1.0)
-    if ABOUT_ONE[0] <= level <= ABOUT_ONE[1]:
-        few = slice(None, None, -(-values.size // 2**16))
-        of_centre = quiet_level(values[few] / limb_darkening(mu[few]))
-        if abs(of_centre - 1) > abs(level - 1) - EXPLAINED:
-            return QuietSun("1 by design of the series", 1.0)
+    if ABOUT_ONE[0] <= level <= ABOUT_ONE[1] and not _is_darkened(values, mu, level, flat):
+        if has_quiet_sun and abs(level - 1) > _BY_DESIGN:
+            return QuietSun("level of the frame", level)
+        return QuietSun("1 by design of the series", 1.0)
     surface = fit_quiet_sun(values, mu, disk)
     if not surface.level > 0:
         msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
         raise ValueError(msg)
+    if not _has_quiet_sun(values / surface.rows(0, len(data), mu=mu), 1.0):
+        from sunpy.util.exceptions import warn_user
+
+        warn_user(
+            f"hardly any of this Map is quiet Sun, its level is taken for {surface.level:.5g}: give it with quiet_sun="
+        )
     return surface
 
 
@@ -243,6 +253,17 @@ def _is_flat(smap):
     """Tell whether the header names a series without limb darkening, or the program that makes it."""
     told = " ".join(str(value) for key, value in smap.meta.items() if _TELLING.search(key))
     return "ldcoef0" in smap.meta or bool(_FLAT.search(told))
+
+
+def _is_darkened(values, mu, level, flat):
+    """Tell whether intensities of about 1 have limb darkening in them; `flat` is what the header says."""
+    few = slice(None, None, -(-values.size // 2**16))
+    values, flattened = values[few], values[few] / limb_darkening(mu[few])
+    of_centre = quiet_level(flattened)
+    before, after = (np.median(np.abs(v / of - 1)) for v, of in ((values, level), (flattened, of_centre)))
+    if min(before, after) < LESS * max(before, after):
+        return bool(after < before)
+    return not flat and bool(abs(of_centre - 1) <= abs(level - 1) - EXPLAINED)
 
 
 def _has_quiet_sun(values, level):

@@ -88,6 +88,18 @@ def test_field_strength_without_a_name():
     field = np.abs(np.random.default_rng(0).normal(0, 100, (40, 40)))
     with pytest.raises(ValueError, match="no negative value"):
         observable(make_map("magnetogram", data=field, content="HMI observable"))
+    named = {"content": "HMI observable", "drms_id": "hmi.sharp_720s:9170526:magnetogram"}
+    assert observable(make_map("magnetogram", data=field, **named)) == "magnetogram"
+
+
+def test_a_reprojected_map_is_enhanced_as_its_refusal_says():
+    other, native = (make_map("continuum", (96, 96), cdelt1=n, cdelt2=n, crota2=0.0) for n in (0.6, 0.504))
+    with pytest.raises(ValueError, match="reproject_to one of 0.504 arcsec and give the result INSTRUME, .* original"):
+        enhance_map(other)
+    regridded = other.reproject_to(native.wcs)
+    kept = {key: other.meta[key] for key in ("instrume", "telescop", "content", "bunit")}
+    enhanced = enhance_map(sunpy.map.Map(regridded.data, {**regridded.meta, **kept}), model="continuum-linear")
+    assert enhanced.data.shape == (192, 192)
 
 
 @pytest.mark.parametrize(

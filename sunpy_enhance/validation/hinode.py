@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import re
 
 import numpy as np
 
@@ -19,8 +20,21 @@ _MARGIN = 20.0
 _LOWEST_TRANSFER = 1e-2
 # Wavelengths without a unit are in Angstrom from here on: smaller numbers may be nanometres.
 _SURELY_ANGSTROM = 3000
+# Hinode's headers name the filter, most by its wavelength in Angstrom ("G band 4305"), and this one without.
+_FILTER, _CALCIUM = re.compile(r"(?<!\d)\d{4}(?!\d)"), ("ca ii h", 3968.5)
 # Keywords that say what an image is of, not where it lies.
-_NAMES = ("telescop", "instrume", "detector", "obsrvtry", "origin", "content", "obs_type", "wavelnth", "waveunit")
+_NAMES = (
+    "telescop",
+    "instrume",
+    "detector",
+    "obsrvtry",
+    "origin",
+    "content",
+    "obs_type",
+    "wavelnth",
+    "waveunit",
+    "wave",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,7 +105,8 @@ def compare(
     """Compare an enhanced Map with one of a larger telescope, such as Hinode's.
 
     The reference is degraded to the aperture that enhanced Maps are of: its transfer function is multiplied by the
-    quotient of the two (unobstructed) apertures', the one at HMI's wavelength, the other at the reference's. It is
+    quotient of the two (unobstructed) apertures', the one at HMI's wavelength, the other at the reference's (WAVELNTH,
+    or Hinode's WAVE; HMI's where the header has neither). It is
     brought onto the enhanced Map's pixels by the headers, with the Sun's rotation between the two times, and moved by
     the shift that a cross-correlation finds: pointing is known to seconds of arc at best.
 
@@ -225,9 +240,17 @@ def _named_as(reference, meta, history, *, own_unit):
 
 
 def _wavelength(reference):
-    """Return the reference's wavelength in Angstrom as a keyword of a PSF, or none where the header has none."""
+    """Return the reference's wavelength in Angstrom as a keyword of a PSF, or none where its header tells nothing."""
     if not reference.meta.get("wavelnth"):
-        return {}
+        name = str(reference.meta.get("wave") or "")
+        if not name:
+            return {}
+        if name.lower().startswith(_CALCIUM[0]):
+            return {"wavelength": _CALCIUM[1]}
+        if not (found := _FILTER.search(name)):
+            msg = f"the reference is of {name!r} (WAVE), which tells no wavelength: set WAVELNTH and WAVEUNIT"
+            raise ValueError(msg)
+        return {"wavelength": float(found[0])}
     value = reference.wavelength
     if value.unit == u.dimensionless_unscaled:  # SunPy's, where WAVEUNIT is missing
         if value < _SURELY_ANGSTROM:

@@ -206,6 +206,21 @@ def test_a_wavelength_without_a_unit_is_taken_where_it_is_clear(truth, enhanced)
         compare(enhanced, of_hinode(reference, wavelnth=450.4, waveunit=None))
 
 
+@pytest.mark.parametrize(
+    ("name", "wavelength"), [("G band 4305", 4305.0), ("red cont 6684", 6684.0), ("Ca II H line", 3968.5)]
+)
+def test_hinode_names_the_filter_instead(truth, enhanced, name, wavelength):
+    reference = seen(truth, 0.5, 0.16, (240, 250), wavelength=wavelength)
+    told, named = (
+        compare(enhanced, of_hinode(reference, **keywords))
+        for keywords in ({}, {"wavelnth": None, "waveunit": None, "wave": name})
+    )
+    assert named.contrast == told.contrast
+    assert named.reference.meta["wave"] == name
+    with pytest.raises(ValueError, match=r"of 'BFI no move' \(WAVE\), which tells no wavelength: set WAVELNTH"):
+        compare(enhanced, of_hinode(reference, wavelnth=None, waveunit=None, wave="BFI no move"))
+
+
 def test_the_mask_of_the_reference_is_left_out(truth, enhanced):
     reference = seen(truth, 0.5, 0.16, (240, 250))
     mask = np.zeros(reference.data.shape, bool)
