@@ -30,6 +30,7 @@ _RECIPES = importlib.resources.files("sunpy_enhance.training") / "recipes"
 # Standard deviations at which the reliability diagram is drawn, and what a Gaussian covers with them.
 _MULTIPLES = np.linspace(0, 3, 61)
 _BINS = 24
+_UNITS = {"continuum": "quiet Sun", "magnetogram": "G"}
 
 
 def run(method, patches, noise, seed):
@@ -81,12 +82,13 @@ def measure(observable, models, options, rows, drawn):
         results[f"{observable}-linear, constant"] = restored, constant_sigma(restored, found, observable)
         for name, (enhanced, sigma) in results.items():
             errors = enhanced - patches.targets
+            where = {"all": np.ones(sigma.shape, bool), **regimes(enhanced, observable)}
             for regime, counted in count(observable, enhanced, errors, sigma).items():
                 rows.append(
                     {"observable": observable, "network": name, "truth": truth, "source": source, "regime": regime}
                     | {"pixels": counted["pixels"]}
                     | {f"within {k} sigma [%]": f"{100 * counted[f'within_{k}']:.1f}" for k in (1, 2)}
-                    | {"median sigma": f"{np.median(sigma):.4g}"}
+                    | {f"median sigma [{_UNITS[observable]}]": f"{np.median(sigma[where[regime]]):.4g}"}
                 )
             if truth == "held out":
                 drawn.setdefault(name, {})[source] = np.abs(errors).ravel(), sigma.ravel()
@@ -187,8 +189,7 @@ def main():
         print_rows(table)
         if options.outdir:
             write_rows(table, options.outdir / f"{observable}.csv")
-            unit = "G" if observable == "magnetogram" else "quiet Sun"
-            reliability(drawn, unit, options.outdir / f"{observable}-reliability.png")
+            reliability(drawn, _UNITS[observable], options.outdir / f"{observable}-reliability.png")
             towards_limb(
                 load_network(models.get(observable) or next(iter(models.values())), "cpu").card,
                 options.outdir / f"{observable}-limb.png",

@@ -65,7 +65,7 @@ def enhance_map(
         its error. The message says what to do.
     FileNotFoundError
         Where the model's file does not exist.
-    ConnectionError, ImportError
+    ConnectionError, TimeoutError, ImportError
         Where the published network cannot be fetched: see `sunpy_enhance.published.fetch_network`.
     RuntimeError
         Where ``device="cuda"`` does not work.

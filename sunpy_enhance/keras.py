@@ -13,7 +13,7 @@ from .card import OBSERVABLES, ModelCard
 __all__ = ["MU_OF_THE_PAPER", "import_keras"]
 
 # Lowest cosine of the heliocentric angle at which the paper compares the network with a larger telescope: NOAA 12192
-# (S14, E05) on 2014 October 22, in Sect. 3.1. Of the limb it says that artifacts appear there.
+# (S14, E05) on 2014 October 22, in Sect. 3.2.1. Of the limb it says that artifacts appear there.
 MU_OF_THE_PAPER = 0.94
 
 # Noise that the networks were trained with, Sect. 2.6, in the unit of the card.

@@ -64,6 +64,8 @@ def sigma_map(enhanced):
 def save_map(enhanced, path, *, overwrite=False):
     """Write a Map with its uncertainty, if it has one, to a FITS file.
 
+    The uncertainty keeps the mask, as it is NaN there. Without one the mask is lost, as with ``smap.save``.
+
     Parameters
     ----------
     enhanced : sunpy.map.GenericMap

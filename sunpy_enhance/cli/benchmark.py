@@ -18,7 +18,9 @@ def add_to(commands):
     )
     parser.add_argument("--patches", type=at_least_one, default=60, help="of each source; default: 60")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--held-out-only", action="store_true", help="leave out conditions unlike the training")
+    parser.add_argument(
+        "--held-out-only", action="store_true", help="leave out the tilted Sun and conditions unlike the training"
+    )
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
     parser.set_defaults(function=_benchmark)
 

@@ -10,7 +10,10 @@ def add_to(commands):
     models = commands.add_parser("models", help="show the cards of the networks, get the published ones")
     models.add_argument("--fetch", metavar="NAME", help="get a published network, such as diazbaso2018, and show it")
     models.add_argument(
-        "--from", dest="source", metavar="PLACE", help="folder or URL to get its files from; default: where published"
+        "--from",
+        dest="source",
+        metavar="PLACE",
+        help="folder or URL to get its files from; default: the folder of the models, or where it was published",
     )
     models.set_defaults(function=_models)
 

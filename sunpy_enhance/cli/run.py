@@ -20,7 +20,9 @@ def add_to(commands):
 
 def add_batch_options(parser):
     """Add the options of `sunpy_enhance.enhance_files`."""
-    parser.add_argument("--model", help="a shipped name or the path of an .onnx file; default: by the observable")
+    parser.add_argument(
+        "--model", help="a shipped or published name, or the path of an .onnx file; default: by the observable"
+    )
     parser.add_argument("--limb", choices=("mask", "enhance", "nan"), default="mask")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
     parser.add_argument("--uncertainty", action="store_true", help="with the standard deviation of each pixel")

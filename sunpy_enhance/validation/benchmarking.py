@@ -130,8 +130,8 @@ def benchmark(
     seed : int, optional
         Of places, angles, phases and noise.
     other : bool, optional
-        Whether to add conditions that no training has seen: the Sun at mu = 0.7, larger structures, twice the noise and
-        less of it, and other point spread functions than the one that the networks remove.
+        Whether to add the Sun at mu = 0.7, and conditions that no training has seen: larger structures, twice the noise
+        and less of it, and other point spread functions than the one that the networks remove.
     device : {"auto", "cuda", "cpu"}, optional
         Where the networks run.
     progress : bool, optional

@@ -103,7 +103,7 @@ class Scenes:
         return self._case(truths, 1)
 
     def cases(self):
-        """Yield all cases: what was held out, then what is unlike the training.
+        """Yield all cases: what was held out, then others.
 
         Yields
         ------
@@ -113,7 +113,7 @@ class Scenes:
         yield from self.other()
 
     def other(self):
-        """Yield cases off what networks were trained on; all scenes are new, too.
+        """Yield cases unlike what was held out, most of them unlike the training, too; all scenes are new.
 
         Yields
         ------
