@@ -230,12 +230,14 @@ def _surface(smap, data, disk, mu, measured, given):
     values, mu = _sample(data, mu, measured, step)
     level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
     flat, has_quiet_sun = _is_flat(smap), _has_quiet_sun(values, level)
+    by_design = QuietSun("1 by design of the series", 1.0)
     if level < ABOUT_ONE[1] and flat and not has_quiet_sun:
-        return QuietSun("1 by design of the series", 1.0)
-    if ABOUT_ONE[0] <= level <= ABOUT_ONE[1] and not _is_darkened(values, mu, level, flat):
+        return by_design
+    if (flat or ABOUT_ONE[0] <= level <= ABOUT_ONE[1]) and not _is_darkened(values, mu, level, flat):
         if has_quiet_sun and abs(level - 1) > _BY_DESIGN:
             return QuietSun("level of the frame", level)
-        return QuietSun("1 by design of the series", 1.0)
+        if level < ABOUT_ONE[1]:
+            return by_design
     surface = fit_quiet_sun(values, mu, disk)
     if not surface.level > 0:
         msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
@@ -256,7 +258,7 @@ def _is_flat(smap):
 
 
 def _is_darkened(values, mu, level, flat):
-    """Tell whether intensities of about 1 have limb darkening in them; `flat` is what the header says."""
+    """Tell whether intensities have limb darkening in them; `flat` is what the header says."""
     few = slice(None, None, -(-values.size // 2**16))
     values, flattened = values[few], values[few] / limb_darkening(mu[few])
     of_centre = quiet_level(flattened)

@@ -98,10 +98,11 @@ def test_limb_darkening_divided_by_a_number_of_the_map_is_not_flat(frame, number
 )
 def test_flat_divided_by_a_number_of_the_map_is_flat(longitude, series):
     quiet = granulation((200, 200))
-    smap = make_map("noLimbDark", data=quiet / quiet.max(), crval1=longitude, series=series)
-    image, calibration = to_network(smap, CARD)
-    assert calibration.quiet_sun.source == "level of the frame"
-    np.testing.assert_allclose(image, quiet, rtol=0.005)
+    for number in (1 / quiet.max(), 0.5, 5e4) if series else (1 / quiet.max(),):  # without a name others are darkened
+        smap = make_map("noLimbDark", data=number * quiet, crval1=longitude, series=series)
+        image, calibration = to_network(smap, CARD)
+        assert calibration.quiet_sun.source == "level of the frame"
+        np.testing.assert_allclose(image, quiet, rtol=0.005)
 
 
 def test_cutout_is_divided_by_the_published_shape():
