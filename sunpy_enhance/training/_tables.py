@@ -1,5 +1,6 @@
 """The tables of a recipe: inheritance, changes, defaults, and a check of every key."""
 
+import copy
 import json
 import tomllib
 from pathlib import Path
@@ -101,14 +102,25 @@ def _kind(table):
 
 def change(text, table, changes):
     """Return text and tables with changes such as ``{"training.steps": 10}``; the text notes them."""
-    for key, value in changes.items():
-        own = value
-        for part in reversed(key.split(".")):
-            own = {part: own}
-        table = merge(table, own)
+    table = merge(table, _nested(changes))  # all at once: their order says nothing
     # JSON's numbers, strings, booleans and arrays are TOML's.
     notes = "".join(f"# changed: {key} = {json.dumps(value, default=str)}\n" for key, value in changes.items())
     return notes + text, table
+
+
+def _nested(changes):
+    """Return the tables that keys such as "training.steps" are in."""
+    tables = {}
+    for key, value in changes.items():
+        *parts, last = key.split(".")
+        table = tables
+        for part in parts:
+            if not isinstance(table.get(part), dict):
+                table[part] = {}
+            table = table[part]
+        both = isinstance(value, dict) and isinstance(table.get(last), dict)
+        table[last] = {**table[last], **value} if both else copy.deepcopy(value)
+    return tables
 
 
 def complete(table, path):

@@ -81,6 +81,17 @@ def test_another_kind_replaces_the_table_and_epochs_replace_steps(own):
     assert "epochs" not in read_recipe(own, changes={"training.steps": 3})["training"]
 
 
+def test_the_order_of_changes_says_nothing():
+    scene = {"kind": "quiet", "scenes": 1, "patches": 5, "test_scenes": 1, "test_patches": 5}
+    changes = {"patches.number": 128, "synthetic": [scene], "network": {"channels": 4}, "network.blocks": 1}
+    backwards = dict(reversed(changes.items()))
+    one, other = (read_recipe("paper", changes=given) for given in (changes, backwards))
+    assert one.table == other.table
+    assert one["patches"] == {"size": 50, "number": 128, "turn": False, "blur": [1.0, 1.0]}
+    assert (one["network"]["channels"], one["network"]["blocks"]) == (4, 1)
+    assert list(changes["network"]) == ["channels"]
+
+
 def test_own_scenes_are_as_many_patches_as_they_say(own):
     assert read_recipe("continuum")["patches"]["number"] == 25_000
     assert "number" not in read_recipe(own)["patches"]
