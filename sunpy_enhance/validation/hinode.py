@@ -106,9 +106,9 @@ def compare(
 
     The reference is degraded to the aperture that enhanced Maps are of: its transfer function is multiplied by the
     quotient of the two (unobstructed) apertures', the one at HMI's wavelength, the other at the reference's (WAVELNTH,
-    or Hinode's WAVE; HMI's where the header has neither). It is
-    brought onto the enhanced Map's pixels by the headers, with the Sun's rotation between the two times, and moved by
-    the shift that a cross-correlation finds: pointing is known to seconds of arc at best.
+    or Hinode's WAVE; HMI's where the header has neither). It is brought onto the enhanced Map's pixels by the headers,
+    with the Sun's rotation between the two times, and moved by the shift that a cross-correlation finds: pointing is
+    known to seconds of arc at best.
 
     Parameters
     ----------
