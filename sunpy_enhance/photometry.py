@@ -245,9 +245,8 @@ def _surface(smap, data, disk, mu, measured, given):
     if not _has_quiet_sun(values / surface.rows(0, len(data), mu=mu), 1.0):
         from sunpy.util.exceptions import warn_user
 
-        warn_user(
-            f"hardly any of this Map is quiet Sun, its level is taken for {surface.level:.5g}: give it with quiet_sun="
-        )
+        told = f"hardly any of this Map is quiet Sun, its level is taken for {surface.level:.5g}"
+        warn_user(f"{told}: give it with quiet_sun=", stacklevel=4)
     return surface
 
 

@@ -14,6 +14,7 @@ import astropy.units as u
 from astropy.io import fits
 
 import sunpy.map
+from sunpy.util.exceptions import SunpyUserWarning
 
 import sunpy_enhance
 from sunpy_enhance import enhance_map
@@ -127,6 +128,14 @@ def test_tile_size_changes_nothing(enhance, tile_size):
     out = enhance(smap, tile_size=tile_size)
     np.testing.assert_allclose(out.data, expected.data, rtol=1e-6)
     np.testing.assert_array_equal(out.mask, expected.mask)
+
+
+def test_a_map_without_quiet_sun_is_told_where_it_is_enhanced(enhance):
+    smap = make_map("continuum", data=np.linspace(1e4, 5e4, 64 * 64, dtype=np.float32).reshape(64, 64))
+    with pytest.warns(SunpyUserWarning, match="hardly any of this Map is quiet Sun") as told:
+        enhance_map(smap, model="continuum-linear")
+    assert told[0].filename == __file__
+    enhance(smap, quiet_sun=4e4)
 
 
 def test_intensities_scale(enhance):
