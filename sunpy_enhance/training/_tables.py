@@ -111,15 +111,14 @@ def change(text, table, changes):
 def _nested(changes):
     """Return the tables that keys such as "training.steps" are in."""
     tables = {}
-    for key, value in changes.items():
+    for key, value in sorted(changes.items(), key=lambda change: change[0].count(".")):  # a table before its keys
         *parts, last = key.split(".")
         table = tables
         for part in parts:
             if not isinstance(table.get(part), dict):
                 table[part] = {}
             table = table[part]
-        both = isinstance(value, dict) and isinstance(table.get(last), dict)
-        table[last] = {**table[last], **value} if both else copy.deepcopy(value)
+        table[last] = copy.deepcopy(value)
     return tables
 
 
