@@ -12,9 +12,9 @@ import numpy as np
 from ._files import discard_leftovers, with_home
 from ._inputs import ENDING, sources
 from ._jobs import OWN_OUTPUT, Job, Outcome, attempt
+from ._quiet_sun_level import as_level
 from .enhance import check_options, enhance_map
 from .models import choices, is_name, resolve
-from .photometry import as_level
 
 __all__ = ["enhance_files", "enhance_sequence"]
 

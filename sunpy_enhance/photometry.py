@@ -1,8 +1,7 @@
-"""From a Map to the numbers that a network takes, and back: units, quiet-Sun level, limb, invalid pixels."""
+"""From a Map to the numbers that a network takes, and back: units, limb, invalid pixels."""
 
 import copy
 import dataclasses
-import re
 import warnings
 
 import numpy as np
@@ -13,28 +12,15 @@ from ._geometry import Disk
 from ._metadata import enhanced_meta
 from ._pixels import cubic, dilate, enlarge, fill, invalid, spans
 from ._provenance import history_of, keywords_of
-from ._quiet_sun import LOWEST, PEAK, SAMPLE, QuietSun, fit_quiet_sun, limb_darkening, quiet_level
+from ._quiet_sun import QuietSun
+from ._quiet_sun_level import quiet_sun_of
 from ._sigma import factor_at, widen_border
 from ._threads import each_band
 from ._trust import Flags
 
-__all__ = ["LIMBS", "Calibration", "as_level", "to_map", "to_network"]
+__all__ = ["LIMBS", "Calibration", "to_map", "to_network"]
 
 LIMBS = ("mask", "enhance", "nan")
-
-# Levels within this range of 1 are those of a series without limb darkening, where the quiet Sun is 1 by design; or of
-# one in units of the disk's centre, or of its own median. Which of them, the spread tells: without limb darkening it is
-# less, by this factor. Where the frame spans too little of it, the header may tell; else, whether limb darkening
-# explains by so much more why they are not 1.
-ABOUT_ONE, LESS, EXPLAINED = (0.8, 1.2), 0.9, 0.02
-# The quiet Sun of such a series is within this of 1: another level is that of a Map divided by a number of its own.
-_BY_DESIGN = 0.05
-# Of a frame's pixels, and the contrast within the peak of the distribution: granulation has 0.04 in HMI images, values
-# that are spread evenly over the peak 0.07.
-_QUIET_SHARE, _QUIET_CONTRAST = 0.3, 0.05
-# What the header of such a series says, and where: hmi_limbdark makes them, and writes its coefficients, LDCOEF0 to 5.
-_FLAT = re.compile(r"no_?limb_?dark(?!en|_c)|hmi_limbdark", re.IGNORECASE)
-_TELLING = re.compile(r"^(content|history|series|drms_id)$|file|^origin_?f", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +104,7 @@ def to_network(smap, card, quiet_sun=None, limb="mask"):
         raise ValueError(msg)
 
     if card.normalisation == "quiet_sun":
-        surface, to_unit = _surface(smap, data, disk, mu, measured, quiet_sun), 1.0
+        surface, to_unit = quiet_sun_of(smap, data, disk, mu, measured, quiet_sun), 1.0
     else:
         if quiet_sun is not None:
             msg = "quiet_sun is for continuum Maps, this one is a magnetogram: leave it out"
@@ -220,101 +206,3 @@ def _input(smap, calibration, start, stop, columns):
     if holes.any():
         data[holes] = (calibration.image[where] * calibration.level(low, high, columns=around))[holes]
     return cubic(data[rows - low])[:, 2 * left : 2 * (left + columns.stop - columns.start)]
-
-
-def _surface(smap, data, disk, mu, measured, given):
-    """Return the quiet-Sun level of a continuum Map."""
-    if given is not None:
-        return _given(smap, given)
-    step = max(1, int(np.sqrt(data.size / SAMPLE)))
-    values, mu = _sample(data, mu, measured, step)
-    level = quiet_level(values[:: -(-values.size // 2**16)])  # a coarse look is enough
-    flat, has_quiet_sun = _is_flat(smap), _has_quiet_sun(values, level)
-    by_design = QuietSun("1 by design of the series", 1.0)
-    if level < ABOUT_ONE[1] and flat and not has_quiet_sun:
-        return by_design
-    if (flat or ABOUT_ONE[0] <= level <= ABOUT_ONE[1]) and not _is_darkened(values, mu, level, flat):
-        if has_quiet_sun and abs(level - 1) > _BY_DESIGN:
-            return QuietSun("level of the frame", level)
-        if level < ABOUT_ONE[1]:
-            return by_design
-    surface = fit_quiet_sun(values, mu, disk)
-    if not surface.level > 0:
-        msg = f"the quiet-Sun level is found to be {surface.level:.4g}: give it with quiet_sun="
-        raise ValueError(msg)
-    if not _has_quiet_sun(values / surface.rows(0, len(data), mu=mu), 1.0):
-        from sunpy.util.exceptions import warn_user
-
-        told = f"hardly any of this Map is quiet Sun, its level is taken for {surface.level:.5g}"
-        warn_user(f"{told}: give it with quiet_sun=", stacklevel=4)
-    return surface
-
-
-def _is_flat(smap):
-    """Tell whether the header names a series without limb darkening, or the program that makes it."""
-    told = " ".join(str(value) for key, value in smap.meta.items() if _TELLING.search(key))
-    return "ldcoef0" in smap.meta or bool(_FLAT.search(told))
-
-
-def _is_darkened(values, mu, level, flat):
-    """Tell whether intensities have limb darkening in them; `flat` is what the header says."""
-    few = slice(None, None, -(-values.size // 2**16))
-    values, flattened = values[few], values[few] / limb_darkening(mu[few])
-    of_centre = quiet_level(flattened)
-    before, after = (np.median(np.abs(v / of - 1)) for v, of in ((values, level), (flattened, of_centre)))
-    if min(before, after) < LESS * max(before, after):
-        return bool(after < before)
-    return not flat and bool(abs(of_centre - 1) <= abs(level - 1) - EXPLAINED)
-
-
-def _has_quiet_sun(values, level):
-    """Tell whether many values are granulation about a level: a penumbra's are spread more widely."""
-    close = values[np.abs(values / level - 1) < PEAK]
-    return close.size > _QUIET_SHARE * values.size and close.std() < _QUIET_CONTRAST * level
-
-
-def _sample(data, mu, measured, step):
-    """Return measured values on the disk and their mu, `step` pixels apart, or all where those would be few."""
-    some = (slice(None, None, step),) * 2
-    inside = measured[some] & (mu[some] >= LOWEST)
-    if not inside.any():
-        inside = measured[some]
-    if step > 1 and np.count_nonzero(inside) < SAMPLE // 16:
-        return _sample(data, mu, measured, 1)
-    return data[some][inside].astype(float), mu[some][inside].astype(float)
-
-
-def as_level(given):
-    """Return a quiet-Sun level, given as a number or numbers without a unit, as an array; raise where it is none."""
-    try:
-        level = np.array(given)
-    except (TypeError, ValueError):  # a sequence of sequences of different lengths
-        level = np.array(None)
-    if level.dtype.kind not in "iuf":
-        msg = f"quiet_sun is a {type(given).__name__}, expected a number, an array of numbers or a Quantity"
-        raise TypeError(msg)
-    level = level.astype(np.float64)
-    if not np.all(np.isfinite(level) & (level > 0)):
-        msg = "quiet_sun has values that are not positive and finite: a quiet-Sun intensity is"
-        raise ValueError(msg)
-    return level
-
-
-def _given(smap, given):
-    """Return the level that the caller gave."""
-    if isinstance(given, u.Quantity):
-        if smap.unit is None and given.unit != u.dimensionless_unscaled:
-            msg = f"quiet_sun is in {given.unit} and the Map has no unit: give a number, or set BUNIT"
-            raise ValueError(msg)
-        try:
-            given = given.to_value(smap.unit or u.dimensionless_unscaled)
-        except u.UnitConversionError as error:
-            msg = f"quiet_sun is in {given.unit}, the Map in {smap.unit}: give it in a unit that can be converted"
-            raise ValueError(msg) from error
-    level = as_level(given)
-    if level.shape not in ((), smap.data.shape):
-        msg = f"quiet_sun has the shape {level.shape}, expected a number or the Map's shape {smap.data.shape}"
-        raise ValueError(msg)
-    if level.shape == ():
-        return QuietSun("given", float(level))
-    return QuietSun("given per pixel", float(np.median(level)), array=level)

@@ -8,7 +8,7 @@ import astropy.units as u
 
 from sunpy.util.exceptions import SunpyUserWarning
 
-from sunpy_enhance import photometry
+from sunpy_enhance import _quiet_sun_level
 from sunpy_enhance._geometry import Disk
 from sunpy_enhance._quiet_sun import limb_darkening
 from sunpy_enhance.demo import demo_truth
@@ -255,12 +255,12 @@ def test_negative_continuum_has_no_level():
 
 
 def test_quiet_level_looks_at_a_grid_of_pixels_or_at_all_where_those_are_few(monkeypatch):
-    monkeypatch.setattr(photometry, "SAMPLE", 256)
+    monkeypatch.setattr(_quiet_sun_level, "SAMPLE", 256)
     data, mu = np.random.default_rng(0).normal(1, 0.1, (64, 64)), np.full((64, 64), 0.8)
     everywhere = np.ones((64, 64), bool)
-    np.testing.assert_array_equal(photometry._sample(data, mu, everywhere, 4)[0], data[::4, ::4].ravel())
+    np.testing.assert_array_equal(_quiet_sun_level._sample(data, mu, everywhere, 4)[0], data[::4, ::4].ravel())
     somewhere = np.zeros((64, 64), bool)
     somewhere[1, 1:4] = True
-    values, theirs = photometry._sample(data, mu, somewhere, 4)
+    values, theirs = _quiet_sun_level._sample(data, mu, somewhere, 4)
     np.testing.assert_array_equal(values, data[1, 1:4])
     np.testing.assert_array_equal(theirs, [0.8] * 3)
